@@ -1,0 +1,153 @@
+#include "api/context.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "api/error.hpp"
+#include "job/struct_size.hpp"
+
+#define LUMICROP_SIZE_UP_TO(type, field) static_cast<int64_t>(offsetof(type, field) + sizeof(type::field))
+
+namespace lumicrop {
+namespace {
+
+constexpr const char* kNoCuda = "this build has no CUDA backend";
+constexpr int64_t kMostThreads = 1024;
+
+const char* isa_name(lumicrop_isa isa)
+{
+    switch (isa) {
+    case LUMICROP_ISA_AVX2: return "AVX2";
+    case LUMICROP_ISA_AVX512: return "AVX-512";
+    default: return "the baseline";
+    }
+}
+
+lumicrop_options checked_options(const lumicrop_options* given)
+{
+    lumicrop_options options;
+    lumicrop_options_init(&options, sizeof options);
+    if (given != nullptr) options = adopted(given, "options", LUMICROP_SIZE_UP_TO(lumicrop_options, n_threads), options);
+    if (options.backend < LUMICROP_BACKEND_AUTO || options.backend > LUMICROP_BACKEND_CUDA)
+        refuse("options: backend is " + std::to_string(options.backend) + ", LUMICROP_BACKEND_AUTO (0), _CPU (1) or _CUDA (2) expected");
+    if (options.isa < LUMICROP_ISA_AUTO || options.isa > LUMICROP_ISA_AVX512)
+        refuse("options: isa is " + std::to_string(options.isa) +
+               ", LUMICROP_ISA_AUTO (0), _BASELINE (1), _AVX2 (2) or _AVX512 (3) expected");
+    if (options.n_threads < 0 || options.n_threads > kMostThreads)
+        refuse("options: n_threads is " + std::to_string(options.n_threads) + ", 0 (automatic) to " + std::to_string(kMostThreads) +
+               " expected");
+    if (options.device < -1)
+        refuse("options: device is " + std::to_string(options.device) + ", -1 (the current one) or more expected");
+    if (options.reserved != 0) refuse("options: reserved is " + std::to_string(options.reserved) + ", 0 expected");
+    return options;
+}
+
+/// The backend that AUTO stands for, and why.
+std::string reason_for_cpu(lumicrop_backend asked)
+{
+    if (asked == LUMICROP_BACKEND_CPU) return "the CPU was asked for";
+    const char* const forced = std::getenv("LUMICROP_BACKEND");
+    if (forced != nullptr && std::strcmp(forced, "cpu") == 0) return "LUMICROP_BACKEND=cpu is set in the environment";
+    if (forced != nullptr && *forced != '\0' && std::strcmp(forced, "auto") != 0) {
+        if (std::strcmp(forced, "cuda") == 0) refuse(std::string("LUMICROP_BACKEND=cuda, but ") + kNoCuda, LUMICROP_UNSUPPORTED);
+        refuse(std::string("LUMICROP_BACKEND is ") + forced + ", cpu, cuda or auto expected");
+    }
+    return kNoCuda;
+}
+
+std::unique_ptr<lumicrop_context> make_context(const lumicrop_options& options)
+{
+    if (options.backend == LUMICROP_BACKEND_CUDA) refuse(kNoCuda, LUMICROP_UNSUPPORTED);
+    auto context = std::make_unique<lumicrop_context>();
+    context->reason = reason_for_cpu(options.backend);
+    if (options.stream != nullptr) refuse("options: stream is set, but the CPU backend has no streams: NULL expected");
+    if (!cpu::has_isa(options.isa) && options.isa != LUMICROP_ISA_AUTO)
+        refuse(std::string("options: isa is ") + isa_name(options.isa) + ", which this processor or build lacks; the best here is " +
+                   isa_name(cpu::best_isa()),
+               LUMICROP_UNSUPPORTED);
+    context->backend = cpu::make_backend(options.isa, options.n_threads);
+    return context;
+}
+
+template <std::size_t kSize>
+void copy_text(char (&to)[kSize], const std::string& text)
+{
+    std::strncpy(to, text.c_str(), kSize - 1);
+    to[kSize - 1] = '\0';
+}
+
+/// Checks that `info` is initialised and hands `describe` a whole struct to fill; writes what the caller has room for.
+template <class Info, class Describe>
+void answer(Info* info, const char* name, int64_t smallest, Describe describe)
+{
+    Info known = adopted(info, name, smallest, Info{});
+    const int64_t size = known.struct_size;
+    describe(known);
+    known.struct_size = size;
+    const auto own = static_cast<int64_t>(sizeof(Info));
+    std::memcpy(static_cast<void*>(info), &known, static_cast<std::size_t>(size < own ? size : own));
+}
+
+} // namespace
+} // namespace lumicrop
+
+using namespace lumicrop;
+
+extern "C" {
+
+lumicrop_status lumicrop_backend_query(lumicrop_backend backend, lumicrop_backend_info* info)
+{
+    return guarded([&] {
+        if (backend != LUMICROP_BACKEND_CPU && backend != LUMICROP_BACKEND_CUDA)
+            refuse("backend is " + std::to_string(backend) + ", LUMICROP_BACKEND_CPU (1) or LUMICROP_BACKEND_CUDA (2) expected");
+        answer(info, "info", LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), [&](lumicrop_backend_info& known) {
+            known.backend = backend;
+            if (backend == LUMICROP_BACKEND_CUDA) {
+                copy_text(known.reason, kNoCuda);
+                return;
+            }
+            known.compiled_in = known.found = known.usable = known.n_devices = 1;
+            known.isa = cpu::best_isa();
+            known.n_threads = cpu::automatic_threads();
+            copy_text(known.reason, std::string("OpenMP with ") + isa_name(known.isa) + " instructions");
+        });
+    });
+}
+
+lumicrop_status lumicrop_context_create(const lumicrop_options* options, lumicrop_context** context)
+{
+    if (context != nullptr) *context = nullptr;
+    return guarded([&] {
+        if (context == nullptr) refuse("context is NULL, a place for the new context expected");
+        *context = make_context(checked_options(options)).release();
+    });
+}
+
+void lumicrop_context_destroy(lumicrop_context* context) { delete context; }
+
+lumicrop_status lumicrop_context_query(const lumicrop_context* context, lumicrop_context_info* info)
+{
+    return guarded([&] {
+        if (context == nullptr) refuse("context is NULL, a context expected");
+        answer(info, "info", LUMICROP_SIZE_UP_TO(lumicrop_context_info, reserved), [&](lumicrop_context_info& known) {
+            const BackendFacts facts = context->backend->facts();
+            known.backend = facts.backend;
+            known.isa = facts.isa;
+            known.n_threads = facts.n_threads;
+            known.device = facts.device;
+            copy_text(known.reason, context->reason);
+        });
+    });
+}
+
+lumicrop_status lumicrop_synchronize(lumicrop_context* context)
+{
+    lumicrop_status deferred = LUMICROP_OK;
+    const lumicrop_status status = guarded([&] {
+        if (context == nullptr) refuse("context is NULL, a context expected");
+        deferred = context->backend->synchronize();
+    });
+    return status != LUMICROP_OK ? status : deferred;
+}
+
+} // extern "C"

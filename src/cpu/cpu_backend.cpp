@@ -1,0 +1,115 @@
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "backend.hpp"
+#include "cpu/fork.hpp"
+#include "cpu/kernels.hpp"
+
+namespace lumicrop {
+namespace cpu {
+namespace {
+
+const Kernels& kernels_of(lumicrop_isa isa)
+{
+#if defined(LUMICROP_X86_64)
+    if (isa == LUMICROP_ISA_AVX512) return kAvx512Kernels;
+    if (isa == LUMICROP_ISA_AVX2) return kAvx2Kernels;
+#endif
+    (void)isa;
+    return kBaselineKernels;
+}
+
+/// One thread's memory, which grows and stays.
+class ThreadMemory
+{
+public:
+    std::byte* at_least(std::size_t bytes)
+    {
+        if (bytes > size_) {
+            // Whole cache lines, so that no two threads share one.
+            auto* const piece = static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+            if (piece == nullptr) throw std::bad_alloc();
+            memory_.reset(piece);
+            size_ = bytes;
+        }
+        return memory_.get();
+    }
+
+private:
+    struct Free
+    {
+        void operator()(std::byte* piece) const { std::free(piece); }
+    };
+    std::unique_ptr<std::byte, Free> memory_;
+    std::size_t size_ = 0;
+};
+
+/// Detections of one channel that one thread computes at a time.
+constexpr int64_t kPieceBlocks = 64;
+
+class CpuBackend final : public Backend
+{
+public:
+    CpuBackend(lumicrop_isa isa, int64_t n_threads)
+        : isa_(isa == LUMICROP_ISA_AUTO ? best_isa() : isa), n_threads_(n_threads == 0 ? automatic_threads() : n_threads),
+          memories_(static_cast<std::size_t>(n_threads_))
+    {
+    }
+
+    BackendFacts facts() const override { return {LUMICROP_BACKEND_CPU, isa_, is_forked_child() ? 1 : n_threads_, -1}; }
+
+    bool reads_device_memory() const override { return false; }
+
+    void integrate(const Job& job) override
+    {
+        for (const Channel& channel : job.channels)
+            if (channel.n > 0) integrate_channel(job, channel);
+    }
+
+    lumicrop_status synchronize() override { return LUMICROP_OK; }
+
+private:
+    void integrate_channel(const Job& job, const Channel& channel)
+    {
+        const Kernels& kernels = kernels_of(isa_);
+        const int64_t lanes = kernels.lanes(channel);
+        const int64_t n_blocks = (channel.n + lanes - 1) / lanes;
+        const int64_t n_threads = is_forked_child() ? 1 : std::min(n_threads_, n_blocks);
+        // Small pieces keep the threads busy to the end, large ones keep the counter quiet.
+        const int64_t piece_blocks = std::clamp<int64_t>(n_blocks / (8 * n_threads), 1, kPieceBlocks);
+        const int64_t piece = piece_blocks * lanes;
+        const int64_t n_pieces = (channel.n + piece - 1) / piece;
+        const std::size_t bytes = kernels.workspace_bytes(channel);
+        std::byte* workspaces[1024];
+        for (int64_t thread = 0; thread < n_threads; ++thread)
+            workspaces[thread] = memories_[static_cast<std::size_t>(thread)].at_least(bytes);
+
+        const auto compute = [&](int64_t i, std::byte* workspace) {
+            kernels.integrate(job, channel, i * piece, std::min(channel.n, (i + 1) * piece), workspace);
+        };
+        if (n_threads == 1) {
+            for (int64_t i = 0; i < n_pieces; ++i) compute(i, workspaces[0]);
+            return;
+        }
+#pragma omp parallel for num_threads(static_cast<int>(n_threads)) schedule(dynamic, 1)
+        for (int64_t i = 0; i < n_pieces; ++i) compute(i, workspaces[omp_get_thread_num()]);
+    }
+
+    const lumicrop_isa isa_;
+    const int64_t n_threads_;
+    std::vector<ThreadMemory> memories_;
+};
+
+} // namespace
+
+std::unique_ptr<Backend> make_backend(lumicrop_isa isa, int64_t n_threads)
+{
+    return std::make_unique<CpuBackend>(isa, n_threads);
+}
+
+} // namespace cpu
+} // namespace lumicrop

@@ -1,0 +1,284 @@
+// Matched filter of a block of crops with pixel-integrated Gaussians (SPEC sections 4 and 5).
+//
+// Where a detection's Gaussian is not rotated, its PSF is a product of one weight a column and one a row, and so are the sums of
+// weights and squares: one pass over the pixels remains. A rotated one evaluates the PSF at every pixel. A block with both kinds takes
+// both ways and each lane keeps its own, so that no detection depends on its neighbours.
+#pragma once
+
+#include "cpu/filter_block.hpp"
+#include "math/pixel_gaussian.hpp"
+#include "math/rotation.hpp"
+
+namespace lumicrop {
+inline namespace LUMICROP_TARGET {
+namespace kernel {
+
+template <class Real>
+class GaussBlock
+{
+public:
+    static constexpr int kLanes = Real::kCount;
+    using Scalar = typename Real::Scalar;
+
+    GaussBlock(const Channel& channel, Workspace& workspace)
+        : channel_(channel), crops_(channel, workspace), column_weights_(workspace.take<Real>(channel.width)),
+          row_weights_(workspace.take<Real>(channel.height))
+    {
+    }
+
+    void compute(const Job& job, const Block<kLanes>& block, Outcome (&outcomes)[kLanes])
+    {
+        crops_.find(job, block);
+        const FilterInputs<Scalar, kLanes> inputs(job, channel_, block);
+        read_shapes(job, block);
+        Scalar high_parts[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+            high_parts[lane] = inputs.subtract[lane].high;
+            x_.centre[lane] = inputs.mux[lane] / channel_.pixel_x_nm;
+            y_.centre[lane] = inputs.muy[lane] / channel_.pixel_y_nm;
+        }
+        const Real background = Real::load(high_parts);
+        math::FilterSums sums[kLanes];
+        if (rotated_ != kAllLanes) add_up_separable(background, sums);
+        if (rotated_ != 0) add_up_rotated(background, sums);
+        for (int lane = 0; lane < block.n; ++lane) {
+            const double mux = inputs.mux[lane], muy = inputs.muy[lane];
+            const double shape = mux + muy + x_.sigma[lane] + y_.sigma[lane] + theta_[lane];
+            const bool shape_is_nan = shape != shape && (mux != mux || muy != muy || x_.sigma[lane] != x_.sigma[lane] ||
+                                                         y_.sigma[lane] != y_.sigma[lane] || theta_[lane] != theta_[lane]);
+            const double amplitude = math::gaussian_amplitude(x_.sigma[lane], channel_.pixel_x_nm) *
+                                     math::gaussian_amplitude(y_.sigma[lane], channel_.pixel_y_nm);
+            outcomes[lane] = filter_outcome(channel_, crops_, lane, sums[lane], amplitude, mux, muy, inputs.background[lane],
+                                            static_cast<double>(inputs.subtract[lane].low), shape_is_nan);
+        }
+    }
+
+private:
+    static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
+
+    /// The Gaussians along one of their own axes.
+    struct Axis
+    {
+        double sigma[kLanes];  // [nm]
+        double centre[kLanes]; // from the first pixel's centre [px]
+        double scale[kLanes];  // a pixel, as erf's argument
+        uint32_t wide;         // lanes whose pixels are narrow beside sigma
+    };
+
+    void read_shapes(const Job& job, const Block<kLanes>& block)
+    {
+        const Detections& columns = job.detections;
+        if (channel_.model == Model::isogauss) {
+            read_lanes(columns.sigma_fit, block.detection, channel_.psf_sigma_nm, x_.sigma);
+            for (int lane = 0; lane < kLanes; ++lane) y_.sigma[lane] = x_.sigma[lane];
+            for (double& degrees : theta_) degrees = 0;
+        } else {
+            read_lanes(columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit, block.detection, channel_.psf_sigma_x_nm, x_.sigma);
+            read_lanes(columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit, block.detection, channel_.psf_sigma_y_nm, y_.sigma);
+            read_lanes(columns.sigma_angle, block.detection, channel_.psf_theta_deg, theta_);
+        }
+        set_scale(x_, channel_.pixel_x_nm);
+        set_scale(y_, channel_.pixel_y_nm);
+        rotated_ = 0;
+        for (int lane = 0; lane < kLanes; ++lane) rotated_ |= static_cast<uint32_t>(theta_[lane] != 0) << lane;
+    }
+
+    static void set_scale(Axis& axis, double pixel)
+    {
+        axis.wide = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            axis.scale[lane] = math::gaussian_scale(axis.sigma[lane], pixel);
+            axis.wide |= static_cast<uint32_t>(math::is_wide<Scalar>(axis.scale[lane])) << lane;
+        }
+    }
+
+    /// erf's argument `at` pixels from the first pixel's centre.
+    static LUMICROP_INLINE Real argument(const Axis& axis, double at)
+    {
+        Scalar arguments[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) arguments[lane] = static_cast<Scalar>((at - axis.centre[lane]) * axis.scale[lane]);
+        return Real::load(arguments);
+    }
+
+    /// Fraction of the one-dimensional Gaussian on each of `n` pixels; zero outside the frame where that is padding.
+    void weigh(const Axis& axis, int64_t n, bool is_column, Real* weights)
+    {
+        Scalar halves[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) halves[lane] = static_cast<Scalar>(0.5 * axis.scale[lane]);
+        const Real half = Real::load(halves);
+        const typename Real::Mask wide = mask_of<Real>(axis.wide);
+        math::ErrorFunctions<Real> lower = math::error_functions(argument(axis, -0.5));
+        for (int64_t i = 0; i < n; ++i) {
+            const math::ErrorFunctions<Real> upper = math::error_functions(argument(axis, static_cast<double>(i) + 0.5));
+            weights[i] = math::pixel_fraction(lower, upper);
+            if (axis.wide != 0)
+                weights[i] = select(wide, math::narrow_pixel_fraction(argument(axis, static_cast<double>(i)), half), weights[i]);
+            lower = upper;
+        }
+        if (channel_.padding != Padding::geometry || crops_.clipped() == 0) return;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const CropWindow& window = crops_.window(lane);
+            const int64_t begin = is_column ? window.column_begin : window.row_begin;
+            const int64_t end = is_column ? window.column_end : window.row_end;
+            auto* const weight = reinterpret_cast<Scalar*>(weights) + lane;
+            for (int64_t i = 0; i < begin; ++i) weight[i * kLanes] = 0;
+            for (int64_t i = end; i < n; ++i) weight[i * kLanes] = 0;
+        }
+    }
+
+    struct AxisSums
+    {
+        Scalar weights[kLanes], squares[kLanes];
+    };
+
+    static void add_up_axis(const Real* weights, int64_t n, AxisSums& sums)
+    {
+        math::RunningSum<Real> total, total_squares;
+        for (int64_t i = 0; i < n; i += math::kPlainTerms) {
+            Real part(0), part_squares(0);
+            const int64_t end = i + math::kPlainTerms < n ? i + math::kPlainTerms : n;
+            for (int64_t k = i; k < end; ++k) {
+                part = part + weights[k];
+                part_squares = muladd(weights[k], weights[k], part_squares);
+            }
+            total.add(part);
+            total_squares.add(part_squares);
+        }
+        total.value().store(sums.weights);
+        total_squares.value().store(sums.squares);
+    }
+
+    template <class Use>
+    void for_each_row(Use use)
+    {
+        for (int64_t begin = 0; begin < channel_.height; begin += crops_.strip_rows()) {
+            const int64_t end = begin + crops_.strip_rows() < channel_.height ? begin + crops_.strip_rows() : channel_.height;
+            crops_.load(begin, end);
+            for (int64_t row = begin; row < end; ++row) use(row, (row - begin) * channel_.width);
+        }
+    }
+
+    void add_up_separable(Real background, math::FilterSums (&sums)[kLanes])
+    {
+        weigh(x_, channel_.width, true, column_weights_);
+        weigh(y_, channel_.height, false, row_weights_);
+        AxisSums columns, rows;
+        add_up_axis(column_weights_, channel_.width, columns);
+        add_up_axis(row_weights_, channel_.height, rows);
+        math::RunningSum<Real> total;
+        for_each_row([&](int64_t row, int64_t first) {
+            if (channel_.width <= math::kPlainTerms)
+                total.add(row_weights_[row] * product(background, first, 0, channel_.width));
+            else
+                for (int64_t c = 0; c < channel_.width; c += math::kPlainTerms)
+                    total.add(row_weights_[row] *
+                              product(background, first, c, c + math::kPlainTerms < channel_.width ? c + math::kPlainTerms : channel_.width));
+        });
+        Scalar products[kLanes];
+        total.value().store(products);
+        for (int lane = 0; lane < kLanes; ++lane)
+            sums[lane] = {static_cast<double>(columns.weights[lane]) * static_cast<double>(rows.weights[lane]),
+                          static_cast<double>(columns.squares[lane]) * static_cast<double>(rows.squares[lane]),
+                          static_cast<double>(products[lane])};
+    }
+
+    LUMICROP_INLINE Real product(Real background, int64_t first, int64_t begin, int64_t end)
+    {
+        Real part(0);
+        for (int64_t c = begin; c < end; ++c) part = muladd(column_weights_[c], crops_.pixel(first + c) - background, part);
+        return part;
+    }
+
+    /// Position along one of the PSF's own axes as erf's argument: (column - x) along[0] + (row - y) along[1].
+    struct Turned
+    {
+        double along_column[kLanes], along_row[kLanes], half[kLanes];
+
+        void set(int lane, double column, double row, double width)
+        {
+            along_column[lane] = column;
+            along_row[lane] = row;
+            half[lane] = 0.5 * width;
+        }
+    };
+
+    LUMICROP_INLINE Real fraction(const Turned& axis, uint32_t wide, const double (&dx)[kLanes], const double (&dy)[kLanes]) const
+    {
+        Scalar middle[kLanes], low[kLanes], high[kLanes], half[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double z = dx[lane] * axis.along_column[lane] + dy[lane] * axis.along_row[lane];
+            middle[lane] = static_cast<Scalar>(z);
+            low[lane] = static_cast<Scalar>(z - axis.half[lane]);
+            high[lane] = static_cast<Scalar>(z + axis.half[lane]);
+            half[lane] = static_cast<Scalar>(axis.half[lane]);
+        }
+        Real value = math::pixel_fraction(math::error_functions(Real::load(low)), math::error_functions(Real::load(high)));
+        if (wide != 0)
+            value = select(mask_of<Real>(wide), math::narrow_pixel_fraction(Real::load(middle), Real::load(half)), value);
+        return value;
+    }
+
+    void add_up_rotated(Real background, math::FilterSums (&sums)[kLanes])
+    {
+        Turned along_x, along_y;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const math::Rotation turn = math::rotation(theta_[lane]);
+            const double ratio = channel_.pixel_y_nm / channel_.pixel_x_nm;
+            along_x.set(lane, turn.cosine * x_.scale[lane], -turn.sine * ratio * x_.scale[lane], x_.scale[lane]);
+            along_y.set(lane, turn.sine / ratio * y_.scale[lane], turn.cosine * y_.scale[lane], y_.scale[lane]);
+        }
+        const bool cut = channel_.padding == Padding::geometry && crops_.clipped() != 0;
+        math::RunningSum<Real> weights, squares, products;
+        for_each_row([&](int64_t row, int64_t first) {
+            double dy[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) dy[lane] = static_cast<double>(row) - y_.centre[lane];
+            for (int64_t begin = 0; begin < channel_.width; begin += math::kPlainTerms) {
+                const int64_t end = begin + math::kPlainTerms < channel_.width ? begin + math::kPlainTerms : channel_.width;
+                Real part(0), part_squares(0), part_products(0);
+                for (int64_t c = begin; c < end; ++c) {
+                    double dx[kLanes];
+                    for (int lane = 0; lane < kLanes; ++lane) dx[lane] = static_cast<double>(c) - x_.centre[lane];
+                    Real weight = fraction(along_x, x_.wide, dx, dy) * fraction(along_y, y_.wide, dx, dy);
+                    if (cut) weight = select(mask_of<Real>(inside(row, c)), weight, Real(0));
+                    part = part + weight;
+                    part_squares = muladd(weight, weight, part_squares);
+                    part_products = muladd(weight, crops_.pixel(first + c) - background, part_products);
+                }
+                weights.add(part);
+                squares.add(part_squares);
+                products.add(part_products);
+            }
+        });
+        Scalar w[kLanes], s[kLanes], p[kLanes];
+        weights.value().store(w);
+        squares.value().store(s);
+        products.value().store(p);
+        for (int lane = 0; lane < kLanes; ++lane)
+            if (rotated_ >> lane & 1)
+                sums[lane] = {static_cast<double>(w[lane]), static_cast<double>(s[lane]), static_cast<double>(p[lane])};
+    }
+
+    /// Lanes whose pixel lies inside the frame.
+    uint32_t inside(int64_t row, int64_t column) const
+    {
+        uint32_t bits = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const CropWindow& window = crops_.window(lane);
+            const bool in = row >= window.row_begin && row < window.row_end && column >= window.column_begin && column < window.column_end;
+            bits |= static_cast<uint32_t>(in) << lane;
+        }
+        return bits;
+    }
+
+    const Channel& channel_;
+    Crops<Real> crops_;
+    Real* const column_weights_;
+    Real* const row_weights_;
+    Axis x_, y_;
+    double theta_[kLanes];
+    uint32_t rotated_ = 0; // lanes whose angle is not 0
+};
+
+} // namespace kernel
+} // namespace LUMICROP_TARGET
+} // namespace lumicrop

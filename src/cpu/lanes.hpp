@@ -1,0 +1,217 @@
+// A vector register as a Real: the formulas of src/math run on it as they run on a float.
+//
+// Written on the vector extensions of GCC and Clang, with intrinsics only where these have no operator. (A loop over lanes
+// under `omp simd` was the first thought; compilers spill such arrays of lanes to memory between the steps of a formula.)
+#pragma once
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include <utility>
+
+#include "math/host_device.hpp"
+
+namespace lumicrop {
+inline namespace LUMICROP_TARGET {
+namespace kernel {
+
+#if defined(__AVX512F__)
+constexpr int kRegisterBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kRegisterBytes = 32;
+#else
+constexpr int kRegisterBytes = 16;
+#endif
+
+#define LUMICROP_INLINE inline __attribute__((always_inline))
+
+/// The compiler's vector types (which a template cannot make from its parameter).
+template <class Scalar>
+struct RegisterOf;
+template <>
+struct RegisterOf<float>
+{
+    using Integer = int32_t;
+    typedef float Vector __attribute__((vector_size(kRegisterBytes)));
+    typedef int32_t Bits __attribute__((vector_size(kRegisterBytes)));
+    typedef uint32_t Unsigned __attribute__((vector_size(kRegisterBytes)));
+};
+template <>
+struct RegisterOf<double>
+{
+    using Integer = int64_t;
+    typedef double Vector __attribute__((vector_size(kRegisterBytes)));
+    typedef int64_t Bits __attribute__((vector_size(kRegisterBytes)));
+    typedef uint64_t Unsigned __attribute__((vector_size(kRegisterBytes)));
+};
+
+template <class T>
+struct Lanes
+{
+    using Scalar = T;
+    using Integer = typename RegisterOf<T>::Integer;
+    using Vector = typename RegisterOf<T>::Vector;
+    using Bits = typename RegisterOf<T>::Bits;
+    using Unsigned = typename RegisterOf<T>::Unsigned;
+    static constexpr int kCount = kRegisterBytes / static_cast<int>(sizeof(T));
+
+    /// Where a comparison holds: all bits of a lane set, or none.
+    struct Mask
+    {
+        Bits bits;
+
+        friend LUMICROP_INLINE Mask operator&(Mask a, Mask b) { return {a.bits & b.bits}; }
+        friend LUMICROP_INLINE Mask operator|(Mask a, Mask b) { return {a.bits | b.bits}; }
+        friend LUMICROP_INLINE Mask operator!(Mask a) { return {~a.bits}; }
+    };
+
+    Vector v;
+
+    Lanes() = default;
+    LUMICROP_INLINE Lanes(T scalar) : v(fill(scalar)) {}
+    LUMICROP_INLINE explicit Lanes(Vector vector) : v(vector) {}
+
+    static LUMICROP_INLINE Lanes load(const T* from)
+    {
+        Vector vector;
+        __builtin_memcpy(&vector, from, sizeof vector);
+        return Lanes(vector);
+    }
+    LUMICROP_INLINE void store(T* to) const { __builtin_memcpy(to, &v, sizeof v); }
+
+    friend LUMICROP_INLINE Lanes operator+(Lanes a, Lanes b) { return Lanes(a.v + b.v); }
+    friend LUMICROP_INLINE Lanes operator-(Lanes a, Lanes b) { return Lanes(a.v - b.v); }
+    friend LUMICROP_INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(a.v * b.v); }
+    friend LUMICROP_INLINE Lanes operator/(Lanes a, Lanes b) { return Lanes(a.v / b.v); }
+    friend LUMICROP_INLINE Mask operator<(Lanes a, Lanes b) { return {(Bits)(a.v < b.v)}; }
+    friend LUMICROP_INLINE Mask operator<=(Lanes a, Lanes b) { return {(Bits)(a.v <= b.v)}; }
+    friend LUMICROP_INLINE Mask operator>(Lanes a, Lanes b) { return {(Bits)(a.v > b.v)}; }
+    friend LUMICROP_INLINE Mask operator==(Lanes a, Lanes b) { return {(Bits)(a.v == b.v)}; }
+    friend LUMICROP_INLINE Mask operator!=(Lanes a, Lanes b) { return {(Bits)(a.v != b.v)}; }
+
+    friend LUMICROP_INLINE Lanes select(Mask condition, Lanes a, Lanes b) { return Lanes(condition.bits ? a.v : b.v); }
+    friend LUMICROP_INLINE Lanes absolute(Lanes a)
+    {
+        constexpr Integer kNoSign = static_cast<Integer>(~(Integer(1) << (8 * sizeof(Integer) - 2) << 1));
+        return Lanes((Vector)((Bits)a.v & kNoSign));
+    }
+    friend LUMICROP_INLINE Lanes power_of_two(Lanes shifted)
+    {
+        return Lanes((Vector)((Unsigned)shifted.v << math::RoundingShift<T>::kMantissa));
+    }
+
+private:
+    template <int... kIndex>
+    static LUMICROP_INLINE Vector fill_with(T scalar, std::integer_sequence<int, kIndex...>)
+    {
+        return Vector{((void)kIndex, scalar)...};
+    }
+    static LUMICROP_INLINE Vector fill(T scalar) { return fill_with(scalar, std::make_integer_sequence<int, kCount>()); }
+};
+
+using FloatLanes = Lanes<float>;
+using DoubleLanes = Lanes<double>;
+
+#if defined(__AVX512F__)
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)); }
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)); }
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm512_min_ps((__m512)a.v, (__m512)b.v)); }
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm512_min_pd((__m512d)a.v, (__m512d)b.v)); }
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm512_max_ps((__m512)a.v, (__m512)b.v)); }
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm512_max_pd((__m512d)a.v, (__m512d)b.v)); }
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return _mm512_movepi32_mask((__m512i)m.bits); }
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return _mm512_movepi64_mask((__m512i)m.bits); }
+#elif defined(__AVX2__)
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)); }
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)); }
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm256_min_ps((__m256)a.v, (__m256)b.v)); }
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm256_min_pd((__m256d)a.v, (__m256d)b.v)); }
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm256_max_ps((__m256)a.v, (__m256)b.v)); }
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm256_max_pd((__m256d)a.v, (__m256d)b.v)); }
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps((__m256)m.bits)); }
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>(_mm256_movemask_pd((__m256d)m.bits)); }
+#elif defined(__SSE2__)
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return a * b + c; }
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return a * b + c; }
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm_min_ps((__m128)a.v, (__m128)b.v)); }
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm_min_pd((__m128d)a.v, (__m128d)b.v)); }
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm_max_ps((__m128)a.v, (__m128)b.v)); }
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm_max_pd((__m128d)a.v, (__m128d)b.v)); }
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return static_cast<uint32_t>(_mm_movemask_ps((__m128)m.bits)); }
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>(_mm_movemask_pd((__m128d)m.bits)); }
+#else
+#if defined(__aarch64__)
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)); }
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)); }
+#else
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return a * b + c; }
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return a * b + c; }
+#endif
+template <class T>
+LUMICROP_INLINE Lanes<T> smaller(Lanes<T> a, Lanes<T> b) { return select(a < b, a, b); }
+template <class T>
+LUMICROP_INLINE Lanes<T> larger(Lanes<T> a, Lanes<T> b) { return select(a > b, a, b); }
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return (m.bits[0] & 1) | (m.bits[1] & 2) | (m.bits[2] & 4) | (m.bits[3] & 8); }
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>((m.bits[0] & 1) | (m.bits[1] & 2)); }
+#endif
+
+/// The mask that has the lanes of `bits` set.
+template <class Real>
+LUMICROP_INLINE typename Real::Mask mask_of(uint32_t bits)
+{
+    typename Real::Bits lane;
+    for (int i = 0; i < Real::kCount; ++i) lane[i] = (bits >> i & 1) != 0 ? -1 : 0;
+    return {lane};
+}
+#if defined(__AVX512F__)
+template <>
+LUMICROP_INLINE FloatLanes::Mask mask_of<FloatLanes>(uint32_t bits)
+{
+    return {(FloatLanes::Bits)_mm512_movm_epi32(static_cast<__mmask16>(bits))};
+}
+template <>
+LUMICROP_INLINE DoubleLanes::Mask mask_of<DoubleLanes>(uint32_t bits)
+{
+    return {(DoubleLanes::Bits)_mm512_movm_epi64(static_cast<__mmask8>(bits))};
+}
+#endif
+
+// -- transposition: row i of kCount registers becomes lane i of each ------------------------------------------------
+
+template <int kStep, bool kUpper, class Real, int... kLane>
+LUMICROP_INLINE Real exchanged(Real a, Real b, std::integer_sequence<int, kLane...>)
+{
+    // kUpper false: a where the bit kStep of the lane is 0, else b moved up; true: a moved down, else b.
+    constexpr int kCount = Real::kCount;
+    return Real(__builtin_shufflevector(
+        a.v, b.v, ((kLane & kStep) == 0 ? kLane + (kUpper ? kStep : 0) : kCount + kLane - (kUpper ? 0 : kStep))...));
+}
+
+template <int kStep, class Real>
+LUMICROP_INLINE void transpose_step(Real (&rows)[Real::kCount])
+{
+    if constexpr (kStep < Real::kCount) {
+        using Sequence = std::make_integer_sequence<int, Real::kCount>;
+        for (int i = 0; i < Real::kCount; ++i)
+            if ((i & kStep) == 0) {
+                const Real a = rows[i], b = rows[i + kStep];
+                rows[i] = exchanged<kStep, false>(a, b, Sequence());
+                rows[i + kStep] = exchanged<kStep, true>(a, b, Sequence());
+            }
+        transpose_step<2 * kStep>(rows);
+    }
+}
+
+template <class Real>
+LUMICROP_INLINE void transpose(Real (&rows)[Real::kCount])
+{
+    transpose_step<1>(rows);
+}
+
+} // namespace kernel
+
+} // namespace LUMICROP_TARGET
+} // namespace lumicrop

@@ -1,0 +1,71 @@
+// What was asked, checked and normalised once. A Job that exists can be computed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "job/array_view.hpp"
+#include "math/spline_view.hpp"
+
+namespace lumicrop {
+
+enum class Method { sum, filter };
+enum class Model { isogauss, gauss, spline };
+enum class Padding { zeros, geometry, none };
+
+/// One channel: crops of one size from one camera.
+struct Channel
+{
+    Images images;         // given: crops; gathered: frames
+    bool gathered = false; // crops are cut out of frames
+    Method method = Method::filter;
+    Model model = Model::isogauss;
+    Padding padding = Padding::zeros;
+    int64_t n = 0;                 // detections
+    int64_t first = 0;             // where they begin, in the order of channels
+    int64_t height = 0, width = 0; // of a crop [px]
+    bool frame_known = false;      // the frame's size is known, and X0 and Y0 are given
+    int64_t frame_height = 0, frame_width = 0;
+    double pixel_y_nm = 0, pixel_x_nm = 0;
+    double gain = 1, qe = 1, camera_offset = 0;
+    double psf_sigma_nm = 0, psf_sigma_x_nm = 0, psf_sigma_y_nm = 0, psf_theta_deg = 0;
+    const SplineView* spline = nullptr;
+    const int64_t* positions = nullptr; // detection of each crop; null: `first` and those that follow
+};
+
+/// Columns of the detections. None: its stand-in is used.
+struct Detections
+{
+    Column ch, frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma_fit, sigma_x_fit, sigma_y_fit, sigma_angle;
+};
+
+/// Columns to fill. None: not wanted.
+struct Result
+{
+    Column photons, background, psf_sum, denominator, flags;
+};
+
+struct Job
+{
+    int64_t n = 0; // detections of all channels
+    std::vector<Channel> channels;
+    Detections detections;
+    Result result;
+    bool pixel_corner = false;      // origin of x_fit and y_fit: the first pixel's outer corner, not its centre
+    std::vector<int64_t> positions; // what the channels' positions point into
+};
+
+/// Checks everything that the caller said. Throws Refusal.
+///
+/// device_memory: whether the backend can read arrays in device memory (whose contents are not looked at here).
+Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumicrop_detections* detections,
+                const lumicrop_result* result, bool device_memory);
+
+/// The detections of each channel from their one-based labels in host memory: positions channel after channel, in
+/// detection order within a channel. `counts` receives how often each label stands. Throws Refusal for a label outside.
+std::vector<int64_t> positions_by_channel(const Column& labels, int64_t n, std::vector<int64_t>& counts);
+
+/// Throws Refusal if a frame number of the channel's detections lies outside its movie.
+void check_frames(const Job& job, const Channel& channel, int64_t number);
+
+} // namespace lumicrop
