@@ -66,36 +66,46 @@ inline void read_any(const Column& column, const int64_t (&index)[kLanes], Value
     read_elements<double>(column, index, values);
 }
 
-/// What a detection came to. Counts are raw, above the camera's offset.
-struct Outcome
+/// What a block's detections came to. Counts are raw, above the camera's offset.
+template <int kLanes>
+struct Outcomes
 {
-    double counts, background, psf_sum, denominator;
-    uint32_t flags;
+    alignas(64) double counts[kLanes];
+    alignas(64) double background[kLanes];
+    alignas(64) double psf_sum[kLanes];
+    alignas(64) double denominator[kLanes];
+    uint32_t flags[kLanes];
 };
 
-LUMICROP_INLINE void write_real(const Column& column, int64_t i, double value)
+template <class T, int kLanes, class Value>
+LUMICROP_INLINE void write_elements(const Column& column, const Block<kLanes>& block, const Value (&values)[kLanes])
+{
+    for (int lane = 0; lane < block.n; ++lane)
+        *reinterpret_cast<T*>(column.data + block.detection[lane] * column.stride) = static_cast<T>(values[lane]);
+}
+
+template <int kLanes>
+LUMICROP_INLINE void write_lanes(const Column& column, const Block<kLanes>& block, const double (&values)[kLanes])
 {
     if (!column) return;
-    std::byte* const to = column.data + i * column.stride;
     if (column.dtype == Dtype::f32)
-        *reinterpret_cast<float*>(to) = static_cast<float>(value);
+        write_elements<float>(column, block, values);
     else
-        *reinterpret_cast<double*>(to) = value;
+        write_elements<double>(column, block, values);
 }
 
 template <int kLanes>
 LUMICROP_INLINE void write_outcomes(const Job& job, const Channel& channel, const Block<kLanes>& block,
-                                    const Outcome (&outcomes)[kLanes])
+                                    const Outcomes<kLanes>& outcomes)
 {
-    for (int lane = 0; lane < block.n; ++lane) {
-        const Outcome& outcome = outcomes[lane];
-        const int64_t i = block.detection[lane];
-        write_real(job.result.photons, i, math::photons_from_counts(outcome.counts, channel.gain, channel.qe));
-        write_real(job.result.background, i, outcome.background);
-        write_real(job.result.psf_sum, i, outcome.psf_sum);
-        write_real(job.result.denominator, i, outcome.denominator);
-        if (job.result.flags) *reinterpret_cast<uint32_t*>(job.result.flags.data + i * job.result.flags.stride) = outcome.flags;
-    }
+    double photons[kLanes];
+    const double photons_per_count = math::photons_per_count(channel.gain, channel.qe);
+    for (int lane = 0; lane < kLanes; ++lane) photons[lane] = outcomes.counts[lane] * photons_per_count;
+    write_lanes(job.result.photons, block, photons);
+    write_lanes(job.result.background, block, outcomes.background);
+    write_lanes(job.result.psf_sum, block, outcomes.psf_sum);
+    write_lanes(job.result.denominator, block, outcomes.denominator);
+    if (job.result.flags) write_elements<uint32_t>(job.result.flags, block, outcomes.flags);
 }
 
 } // namespace kernel

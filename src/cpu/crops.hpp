@@ -1,6 +1,8 @@
 // The pixels of a block's crops: found, clipped to the frame, and turned so that each register holds one pixel of all crops.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/block.hpp"
 #include "cpu/workspace.hpp"
 #include "math/border.hpp"
@@ -26,6 +28,22 @@ LUMICROP_INLINE void clip(int64_t origin, int64_t size, int64_t extent, int64_t&
     end = origin >= extent ? begin : origin > extent - size ? extent - origin : size;
     if (end < begin) end = begin;
 }
+
+/// As many pixels as a register has lanes, as they are stored.
+template <class Pixel, int kLanes>
+struct VectorOf;
+#define LUMICROP_PIXEL_VECTOR(pixel)                                                                                              \
+    template <int kLanes>                                                                                                         \
+    struct VectorOf<pixel, kLanes>                                                                                                \
+    {                                                                                                                             \
+        typedef pixel Type __attribute__((vector_size(kLanes * sizeof(pixel))));                                                  \
+    };
+LUMICROP_PIXEL_VECTOR(uint8_t)
+LUMICROP_PIXEL_VECTOR(uint16_t)
+LUMICROP_PIXEL_VECTOR(int16_t)
+LUMICROP_PIXEL_VECTOR(uint32_t)
+LUMICROP_PIXEL_VECTOR(int32_t)
+#undef LUMICROP_PIXEL_VECTOR
 
 /// The pixels of one block, strip of rows by strip of rows.
 template <class Real>
@@ -231,11 +249,16 @@ private:
     template <class Pixel>
     static LUMICROP_INLINE Real converted(const std::byte* from)
     {
-        Pixel pixels[kLanes];
-        __builtin_memcpy(pixels, from, sizeof pixels);
-        Scalar scalars[kLanes];
-        for (int i = 0; i < kLanes; ++i) scalars[i] = static_cast<Scalar>(pixels[i]);
-        return Real::load(scalars);
+        if constexpr (std::is_same_v<Pixel, Scalar>) {
+            return Real::load(reinterpret_cast<const Scalar*>(from));
+        } else {
+            typename VectorOf<Pixel, kLanes>::Type pixels;
+            __builtin_memcpy(&pixels, from, sizeof pixels);
+            if constexpr (sizeof(Pixel) < sizeof(int32_t)) // by way of int32, for which there are instructions
+                return Real(__builtin_convertvector(__builtin_convertvector(pixels, typename Real::Bits), typename Real::Vector));
+            else
+                return Real(__builtin_convertvector(pixels, typename Real::Vector));
+        }
     }
 
     template <class Pixel>

@@ -26,7 +26,7 @@ public:
     {
     }
 
-    void compute(const Job& job, const Block<kLanes>& block, Outcome (&outcomes)[kLanes])
+    void compute(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
     {
         crops_.find(job, block);
         const FilterInputs<Scalar, kLanes> inputs(job, channel_, block);
@@ -34,23 +34,22 @@ public:
         Scalar high_parts[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
             high_parts[lane] = inputs.subtract[lane].high;
-            x_.centre[lane] = inputs.mux[lane] / channel_.pixel_x_nm;
-            y_.centre[lane] = inputs.muy[lane] / channel_.pixel_y_nm;
+            x_.centre[lane] = inputs.column[lane];
+            y_.centre[lane] = inputs.row[lane];
         }
         const Real background = Real::load(high_parts);
-        math::FilterSums sums[kLanes];
+        BlockSums<kLanes> sums;
         if (rotated_ != kAllLanes) add_up_separable(background, sums);
         if (rotated_ != 0) add_up_rotated(background, sums);
-        for (int lane = 0; lane < block.n; ++lane) {
-            const double mux = inputs.mux[lane], muy = inputs.muy[lane];
-            const double shape = mux + muy + x_.sigma[lane] + y_.sigma[lane] + theta_[lane];
-            const bool shape_is_nan = shape != shape && (mux != mux || muy != muy || x_.sigma[lane] != x_.sigma[lane] ||
-                                                         y_.sigma[lane] != y_.sigma[lane] || theta_[lane] != theta_[lane]);
-            const double amplitude = math::gaussian_amplitude(x_.sigma[lane], channel_.pixel_x_nm) *
-                                     math::gaussian_amplitude(y_.sigma[lane], channel_.pixel_y_nm);
-            outcomes[lane] = filter_outcome(channel_, crops_, lane, sums[lane], amplitude, mux, muy, inputs.background[lane],
-                                            static_cast<double>(inputs.subtract[lane].low), shape_is_nan);
+        double amplitude[kLanes];
+        uint32_t shape_is_nan = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            amplitude[lane] = math::gaussian_amplitude(x_.scale[lane]) * math::gaussian_amplitude(y_.scale[lane]);
+            const bool nan = (inputs.mux[lane] != inputs.mux[lane]) | (inputs.muy[lane] != inputs.muy[lane]) |
+                             (x_.sigma[lane] != x_.sigma[lane]) | (y_.sigma[lane] != y_.sigma[lane]) | (theta_[lane] != theta_[lane]);
+            shape_is_nan |= static_cast<uint32_t>(nan) << lane;
         }
+        finish_filter(channel_, crops_, inputs, sums, amplitude, shape_is_nan, block.n, outcomes);
     }
 
 private:
@@ -158,7 +157,7 @@ private:
         }
     }
 
-    void add_up_separable(Real background, math::FilterSums (&sums)[kLanes])
+    void add_up_separable(Real background, BlockSums<kLanes>& sums)
     {
         weigh(x_, channel_.width, true, column_weights_);
         weigh(y_, channel_.height, false, row_weights_);
@@ -177,9 +176,9 @@ private:
         Scalar products[kLanes];
         total.value().store(products);
         for (int lane = 0; lane < kLanes; ++lane)
-            sums[lane] = {static_cast<double>(columns.weights[lane]) * static_cast<double>(rows.weights[lane]),
-                          static_cast<double>(columns.squares[lane]) * static_cast<double>(rows.squares[lane]),
-                          static_cast<double>(products[lane])};
+            sums.set(lane, {static_cast<double>(columns.weights[lane]) * static_cast<double>(rows.weights[lane]),
+                            static_cast<double>(columns.squares[lane]) * static_cast<double>(rows.squares[lane]),
+                            static_cast<double>(products[lane])});
     }
 
     LUMICROP_INLINE Real product(Real background, int64_t first, int64_t begin, int64_t end)
@@ -218,7 +217,7 @@ private:
         return value;
     }
 
-    void add_up_rotated(Real background, math::FilterSums (&sums)[kLanes])
+    void add_up_rotated(Real background, BlockSums<kLanes>& sums)
     {
         Turned along_x, along_y;
         for (int lane = 0; lane < kLanes; ++lane) {
@@ -255,7 +254,7 @@ private:
         products.value().store(p);
         for (int lane = 0; lane < kLanes; ++lane)
             if (rotated_ >> lane & 1)
-                sums[lane] = {static_cast<double>(w[lane]), static_cast<double>(s[lane]), static_cast<double>(p[lane])};
+                sums.set(lane, {static_cast<double>(w[lane]), static_cast<double>(s[lane]), static_cast<double>(p[lane])});
     }
 
     /// Lanes whose pixel lies inside the frame.

@@ -72,7 +72,7 @@ inline void integrate(const Job& job, const Channel& channel, int64_t begin, int
         Computer compute(channel, workspace);
         for (int64_t first = begin; first < end; first += kLanes) {
             const Block<kLanes> block(channel, first, end);
-            Outcome outcomes[kLanes];
+            Outcomes<kLanes> outcomes;
             compute.compute(job, block, outcomes);
             write_outcomes(job, channel, block, outcomes);
         }

@@ -28,21 +28,26 @@ public:
     {
     }
 
-    void compute(const Job& job, const Block<kLanes>& block, Outcome (&outcomes)[kLanes])
+    void compute(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
     {
         crops_.find(job, block);
         const FilterInputs<Scalar, kLanes> inputs(job, channel_, block);
         double z[kLanes];
         read_lanes(job.detections.z_fit, block.detection, 0.0, z);
+        BlockSums<kLanes> sums{};
+        double amplitude[kLanes];
+        uint32_t shape_is_nan = 0, outside = 0;
         for (int lane = 0; lane < block.n; ++lane) {
             const double mux = inputs.mux[lane], muy = inputs.muy[lane];
-            bool outside = false;
-            const math::FilterSums sums = add_up(lane, mux, muy, -z[lane], inputs.subtract[lane].high, outside);
-            const bool shape_is_nan = mux != mux || muy != muy || z[lane] != z[lane];
-            outcomes[lane] = filter_outcome(channel_, crops_, lane, sums, 1.0, mux, muy, inputs.background[lane],
-                                            static_cast<double>(inputs.subtract[lane].low), shape_is_nan);
-            if (outside && !shape_is_nan) outcomes[lane].flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
+            bool some_outside = false;
+            sums.set(lane, add_up(lane, mux, muy, -z[lane], inputs.subtract[lane].high, some_outside));
+            outside |= static_cast<uint32_t>(some_outside) << lane;
+            shape_is_nan |= static_cast<uint32_t>((mux != mux) | (muy != muy) | (z[lane] != z[lane])) << lane;
         }
+        for (double& one : amplitude) one = 1;
+        finish_filter(channel_, crops_, inputs, sums, amplitude, shape_is_nan, block.n, outcomes);
+        for (int lane = 0; lane < block.n; ++lane)
+            if ((outside & ~shape_is_nan) >> lane & 1) outcomes.flags[lane] |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
     }
 
 private:

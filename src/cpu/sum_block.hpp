@@ -25,7 +25,7 @@ public:
     {
     }
 
-    void compute(const Job& job, const Block<kLanes>& block, Outcome (&outcomes)[kLanes])
+    void compute(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
     {
         crops_.find(job, block);
         read_border();
@@ -46,19 +46,17 @@ public:
         else
             add_up<false>(background, sums, pixels);
 
+        for (int lane = 0; lane < kLanes; ++lane) {
+            outcomes.counts[lane] = sums[lane] - pixels[lane] * static_cast<double>(background[lane].low);
+            outcomes.background[lane] = median[lane] - channel_.camera_offset;
+            outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
+            outcomes.flags[lane] = 0;
+        }
         for (int lane = 0; lane < block.n; ++lane) {
-            Outcome& outcome = outcomes[lane];
-            outcome.counts = sums[lane] - pixels[lane] * static_cast<double>(background[lane].low);
-            outcome.background = median[lane] - channel_.camera_offset;
-            outcome.psf_sum = outcome.denominator = math::not_a_number();
-            outcome.flags = 0;
-            const bool truncated = ((padded_ | crops_.clipped()) >> lane & 1) != 0;
-            if (truncated) outcome.flags |= LUMICROP_FLAG_TRUNCATED;
-            if (no_border >> lane & 1) {
-                outcome.flags |= LUMICROP_FLAG_NO_BORDER;
-                outcome.background = 0;
-            }
-            if (!math::is_finite(outcome.counts) && crops_.has_non_finite(lane)) outcome.flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
+            if ((padded_ | crops_.clipped()) >> lane & 1) outcomes.flags[lane] |= LUMICROP_FLAG_TRUNCATED;
+            if (no_border >> lane & 1) outcomes.flags[lane] |= LUMICROP_FLAG_NO_BORDER;
+            if (!math::is_finite(outcomes.counts[lane]) && crops_.has_non_finite(lane))
+                outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
         }
     }
 

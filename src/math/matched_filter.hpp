@@ -17,32 +17,28 @@ struct FilterSums
     double products; // sum w (crop - b), raw counts
 };
 
-struct FilterResult
-{
-    double counts, psf_sum, denominator; // N_raw, sum m, sum p^2
-    bool denominator_zero;               // psf_sum or denominator is 0 or not finite
-};
-
 LUMICROP_HOST_DEVICE bool is_finite(double x) { return absolute(x) <= 1.7976931348623157e308; }
 LUMICROP_HOST_DEVICE double not_a_number() { return __builtin_nan(""); }
 
-/// `amplitude`: the PSF's height over the weights', m = amplitude * w.
-LUMICROP_HOST_DEVICE FilterResult matched_filter(const FilterSums& sums, double amplitude)
+/// sum p^2 with p = w / sum w.
+LUMICROP_HOST_DEVICE double filter_denominator(const FilterSums& sums)
 {
-    FilterResult result;
-    result.psf_sum = amplitude * sums.weights;
-    result.denominator = (sums.squares / sums.weights) / sums.weights;
-    result.denominator_zero = !(is_finite(result.psf_sum) && result.psf_sum != 0 && is_finite(result.denominator) &&
-                                result.denominator != 0);
-    result.counts =
-        result.denominator_zero ? not_a_number() : sums.products * (sums.weights / sums.squares);
-    return result;
+    const double normalised = 1.0 / sums.weights;
+    return sums.squares * normalised * normalised;
 }
 
-/// Background to subtract, in counts above the camera's offset, from the fitted one in photons per pixel.
-LUMICROP_HOST_DEVICE double background_counts(double os_fit, double gain, double qe) { return os_fit * qe / gain; }
+/// Whether a PSF of that sum and denominator counts anything: both finite and not 0.
+LUMICROP_HOST_DEVICE bool is_countable(double psf_sum, double denominator)
+{
+    return is_finite(psf_sum) && psf_sum != 0 && is_finite(denominator) && denominator != 0;
+}
 
-LUMICROP_HOST_DEVICE double photons_from_counts(double counts, double gain, double qe) { return counts * gain / qe; }
+/// N_raw = sum p (crop - b) / sum p^2.
+LUMICROP_HOST_DEVICE double filter_counts(const FilterSums& sums) { return sums.products * sums.weights / sums.squares; }
+
+/// Background to subtract, in counts above the camera's offset, from the fitted one in photons per pixel: times qe / gain.
+LUMICROP_HOST_DEVICE double counts_per_photon(double gain, double qe) { return qe / gain; }
+LUMICROP_HOST_DEVICE double photons_per_count(double gain, double qe) { return gain / qe; }
 
 /// A number as two of the narrower type, so that subtracting both from a pixel loses nothing.
 template <class Scalar>

@@ -18,10 +18,10 @@ LUMICROP_HOST_DEVICE double width_nm(double sigma_nm)
     return width < 1e-12 ? 1e-12 : width;
 }
 
-/// Unit-height Gaussian averaged over a pixel = amplitude * fraction.
-LUMICROP_HOST_DEVICE double gaussian_amplitude(double sigma_nm, double pixel_nm)
+/// Unit-height Gaussian averaged over a pixel = amplitude * fraction; `scale` from gaussian_scale.
+LUMICROP_HOST_DEVICE double gaussian_amplitude(double scale)
 {
-    return 2.5066282746310002 * width_nm(sigma_nm) / pixel_nm; // sqrt(2 pi)
+    return 1.7724538509055160 / scale; // sqrt(2 pi) sigma / pixel = sqrt(pi) / scale
 }
 
 /// Pixels -> argument of the error function: pixel / (sqrt(2) sigma), which is also a pixel's width there.
