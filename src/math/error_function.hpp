@@ -139,7 +139,7 @@ LUMICROP_HOST_DEVICE Real erf_across(Real middle, Real half)
 /// Width in units of the error function's argument below which erf_across is the better one.
 /// Above, erf_between loses at most eps / width; below, the series is good to (2 m h)^8 / 9!.
 LUMICROP_HOST_DEVICE constexpr double wide_pixel_limit(float) { return 0.125; }
-LUMICROP_HOST_DEVICE constexpr double wide_pixel_limit(double) { return 1.0 / 256; }
+LUMICROP_HOST_DEVICE constexpr double wide_pixel_limit(double) { return 1.0 / 64; }
 
 } // namespace math
 } // namespace LUMICROP_TARGET

@@ -1,0 +1,87 @@
+// Basis functions of uneven knots against de Boor's recursion, and rotations against the C library.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "math/bspline.hpp"
+#include "math/rotation.hpp"
+
+namespace {
+
+using namespace lumicrop;
+using namespace lumicrop::math;
+
+/// B[i] of degree k at x, straight from its definition (0/0 counts as 0; the last interval is closed).
+double recursive(const std::vector<double>& t, std::size_t i, int k, double x, std::size_t last)
+{
+    if (k == 0) return (i < last && t[i] <= x && x < t[i + 1]) || (i == last && t[i] <= x && x <= t[i + 1]) ? 1 : 0;
+    const auto degree = static_cast<std::size_t>(k);
+    const double rise = t[i + degree] - t[i], fall = t[i + degree + 1] - t[i + 1];
+    return (rise > 0 ? (x - t[i]) / rise * recursive(t, i, k - 1, x, last) : 0) +
+           (fall > 0 ? (t[i + degree + 1] - x) / fall * recursive(t, i + 1, k - 1, x, last) : 0);
+}
+
+TEST(BSpline, WeightsAreThoseOfTheRecursionForAnyKnots)
+{
+    std::mt19937 chance(5);
+    for (int trial = 0; trial < 300; ++trial) {
+        std::vector<double> t;
+        double knot = -500;
+        for (int i = 0; i < 20; ++i) {
+            t.push_back(knot);
+            if (chance() % 4 != 0) knot += static_cast<double>(chance() % 1000) * 0.37; // one in four repeats
+        }
+        const auto n = static_cast<int64_t>(t.size()) - kOrder;
+        if (!(t[3] < t[static_cast<std::size_t>(n)])) continue;
+        std::vector<BasisPolynomials> polynomials(static_cast<std::size_t>(n));
+        std::size_t last = 0;
+        for (int64_t j = kDegree; j < n; ++j) {
+            const auto at = static_cast<std::size_t>(j);
+            if (!(t[at] < t[at + 1])) continue;
+            polynomials[at] = basis_polynomials(t.data(), j);
+            last = at;
+        }
+        const double low = t[3], high = t[static_cast<std::size_t>(n)];
+        const KnotAxis axis{t.data(), polynomials.data(), n, static_cast<double>(n - kDegree) / (high - low)};
+        for (int step = 0; step <= 200; ++step) {
+            const double x = step == 200 ? high : low + (high - low) * step / 200;
+            const Knot found = find_knot(axis, x);
+            ASSERT_GE(found.interval, kDegree);
+            double weights[kOrder], sum = 0;
+            basis_weights(axis, found, weights);
+            for (int k = 0; k < kOrder; ++k) {
+                const auto i = static_cast<std::size_t>(found.interval - kDegree + k);
+                ASSERT_NEAR(weights[k], recursive(t, i, kDegree, x, last), 2e-14) << "trial " << trial << " x " << x;
+                sum += weights[k];
+            }
+            ASSERT_NEAR(sum, 1, 2e-14);
+        }
+        EXPECT_EQ(find_knot(axis, std::nextafter(low, -1e9)).interval, -1);
+        EXPECT_EQ(find_knot(axis, std::nextafter(high, 1e9)).interval, -1);
+        EXPECT_EQ(find_knot(axis, std::nan("")).interval, -1);
+    }
+}
+
+TEST(Rotation, IsExactAtQuarterTurnsAndRightElsewhere)
+{
+    for (int quarter = -9; quarter <= 9; ++quarter) {
+        const Rotation turn = rotation(90.0 * quarter);
+        const int at = ((quarter % 4) + 4) % 4;
+        EXPECT_EQ(turn.cosine, at == 0 ? 1 : at == 2 ? -1 : 0) << quarter;
+        EXPECT_EQ(turn.sine, at == 1 ? 1 : at == 3 ? -1 : 0) << quarter;
+    }
+    for (int i = -100000; i <= 100000; ++i) {
+        const double degrees = i * 0.0137;
+        const long double radians = static_cast<long double>(degrees) * 3.14159265358979323846264L / 180;
+        const Rotation turn = rotation(degrees);
+        ASSERT_NEAR(turn.cosine, static_cast<double>(std::cos(radians)), 3e-16) << degrees;
+        ASSERT_NEAR(turn.sine, static_cast<double>(std::sin(radians)), 3e-16) << degrees;
+    }
+    EXPECT_TRUE(std::isnan(rotation(std::nan("")).sine));
+    EXPECT_TRUE(std::isnan(rotation(INFINITY).cosine));
+}
+
+} // namespace
