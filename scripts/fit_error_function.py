@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Fit the polynomials of src/math/error_function.hpp (needs mpmath) and print them with their error.
 
-erf(x) = x P(x^2) for |x| <= 1, and erfc(x) = exp(-x^2) Q((x - K) / (x + K)) for 1 <= x <= limit; both as
-Chebyshev interpolants (near-minimax) turned into powers at 60 digits.
+erfc(x) = exp(-x^2) Q((x - K) / (x + K)) for 0 <= x <= limit: the Chebyshev interpolant of Q (near-minimax), turned into
+powers at 60 digits.
 """
 import mpmath as mp
 
 mp.mp.dps = 60
-K = mp.mpf(2)
 
 
 def chebyshev_to_powers(f, low, high, degree):
@@ -35,20 +34,18 @@ def worst(f, g, low, high):
     return max(abs(g(x) / f(x) - 1) for x in points)
 
 
-def show(name, coefficients, digits):
-    print(f"// {name}")
-    print(", ".join(mp.nstr(c, digits) for c in reversed(coefficients)))
-
-
 def main():
-    for real, small, tail, limit, digits in (("float", 6, 9, 10, 10), ("double", 12, 21, 27, 18)):
-        erf_over_x = lambda s: mp.erf(mp.sqrt(s)) / mp.sqrt(s) if s else 2 / mp.sqrt(mp.pi)
-        p = chebyshev_to_powers(erf_over_x, mp.mpf(0), mp.mpf("1.01"), small)
-        show(f"{real}: P, relative error {mp.nstr(worst(erf_over_x, lambda s: mp.polyval(p[::-1], s), mp.mpf(0), mp.mpf(1)), 3)}", p, digits)
-        scaled = lambda t: (lambda x: mp.exp(x * x) * mp.erfc(x))(K * (1 + t) / (1 - t))
-        low, high = (mp.mpf("0.9") - K) / (mp.mpf("0.9") + K), (limit - K) / (limit + K)
-        q = chebyshev_to_powers(scaled, low, high, tail)
-        show(f"{real}: Q, relative error {mp.nstr(worst(scaled, lambda t: mp.polyval(q[::-1], t), low, high), 3)}", q, digits)
+    for real, k, degree, limit, digits in (("float", mp.mpf(3), 10, mp.mpf("9.3"), 10), ("double", mp.mpf("3.75"), 22, mp.mpf(27), 18)):
+
+        def scaled(t):
+            x = k * (1 + t) / (1 - t)
+            return mp.exp(x * x) * mp.erfc(x)
+
+        low, high = mp.mpf(-1), (limit - k) / (limit + k)
+        q = chebyshev_to_powers(scaled, low, high, degree)
+        error = worst(scaled, lambda t: mp.polyval(q[::-1], t), low, high)
+        print(f"// {real}: K {mp.nstr(k, 4)}, relative error {mp.nstr(error, 3)}")
+        print(", ".join(mp.nstr(c, digits) for c in reversed(q)))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ public:
 
     void find(const Job& job, const Block<kLanes>& block)
     {
-        int64_t image[kLanes], row[kLanes], column[kLanes];
+        int64_t image[kLanes] = {}, row[kLanes] = {}, column[kLanes] = {};
         const Images& images = channel_.images;
         if (channel_.frame_known) {
             read_any(job.detections.X0, block.detection, column);

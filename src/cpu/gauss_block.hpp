@@ -60,8 +60,9 @@ private:
     {
         double sigma[kLanes];  // [nm]
         double centre[kLanes]; // from the first pixel's centre [px]
-        double scale[kLanes];  // a pixel, as erf's argument
-        uint32_t wide;         // lanes whose pixels are narrow beside sigma
+        double scale[kLanes];  // width of a pixel, as erf's argument
+        uint32_t by_series;    // lanes whose pixels are narrow enough for the series
+        math::PixelSeries<Real> series;
     };
 
     void read_shapes(const Job& job, const Block<kLanes>& block)
@@ -84,11 +85,16 @@ private:
 
     static void set_scale(Axis& axis, double pixel)
     {
-        axis.wide = 0;
+        constexpr double kLimit = math::series_limit(Scalar());
+        axis.by_series = 0;
+        Scalar half[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
             axis.scale[lane] = math::gaussian_scale(axis.sigma[lane], pixel);
-            axis.wide |= static_cast<uint32_t>(math::is_wide<Scalar>(axis.scale[lane])) << lane;
+            const bool narrow = axis.scale[lane] <= kLimit;
+            axis.by_series |= static_cast<uint32_t>(narrow) << lane;
+            half[lane] = static_cast<Scalar>(0.5 * (narrow ? axis.scale[lane] : kLimit));
         }
+        axis.series = math::pixel_series(Real::load(half));
     }
 
     /// erf's argument `at` pixels from the first pixel's centre.
@@ -102,17 +108,17 @@ private:
     /// Fraction of the one-dimensional Gaussian on each of `n` pixels; zero outside the frame where that is padding.
     void weigh(const Axis& axis, int64_t n, bool is_column, Real* weights)
     {
-        Scalar halves[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) halves[lane] = static_cast<Scalar>(0.5 * axis.scale[lane]);
-        const Real half = Real::load(halves);
-        const typename Real::Mask wide = mask_of<Real>(axis.wide);
-        math::ErrorFunctions<Real> lower = math::error_functions(argument(axis, -0.5));
-        for (int64_t i = 0; i < n; ++i) {
-            const math::ErrorFunctions<Real> upper = math::error_functions(argument(axis, static_cast<double>(i) + 0.5));
-            weights[i] = math::pixel_fraction(lower, upper);
-            if (axis.wide != 0)
-                weights[i] = select(wide, math::narrow_pixel_fraction(argument(axis, static_cast<double>(i)), half), weights[i]);
-            lower = upper;
+        if (axis.by_series != 0)
+            for (int64_t i = 0; i < n; ++i) weights[i] = math::fraction_around(axis.series, argument(axis, static_cast<double>(i)));
+        if (axis.by_series != kAllLanes) {
+            const typename Real::Mask by_series = mask_of<Real>(axis.by_series);
+            math::PixelEdge<Real> lower = math::pixel_edge(argument(axis, -0.5));
+            for (int64_t i = 0; i < n; ++i) {
+                const math::PixelEdge<Real> upper = math::pixel_edge(argument(axis, static_cast<double>(i) + 0.5));
+                const Real between = math::fraction_between(lower, upper);
+                weights[i] = axis.by_series != 0 ? select(by_series, weights[i], between) : between;
+                lower = upper;
+            }
         }
         if (channel_.padding != Padding::geometry || crops_.clipped() == 0) return;
         for (int lane = 0; lane < kLanes; ++lane) {
@@ -201,20 +207,24 @@ private:
         }
     };
 
-    LUMICROP_INLINE Real fraction(const Turned& axis, uint32_t wide, const double (&dx)[kLanes], const double (&dy)[kLanes]) const
+    LUMICROP_INLINE Real fraction(const Axis& axis, const Turned& turned, const double (&dx)[kLanes], const double (&dy)[kLanes]) const
     {
-        Scalar middle[kLanes], low[kLanes], high[kLanes], half[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const double z = dx[lane] * axis.along_column[lane] + dy[lane] * axis.along_row[lane];
-            middle[lane] = static_cast<Scalar>(z);
-            low[lane] = static_cast<Scalar>(z - axis.half[lane]);
-            high[lane] = static_cast<Scalar>(z + axis.half[lane]);
-            half[lane] = static_cast<Scalar>(axis.half[lane]);
+        double z[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) z[lane] = dx[lane] * turned.along_column[lane] + dy[lane] * turned.along_row[lane];
+        Real value;
+        if (axis.by_series != 0) {
+            Scalar middle[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) middle[lane] = static_cast<Scalar>(z[lane]);
+            value = math::fraction_around(axis.series, Real::load(middle));
+            if (axis.by_series == kAllLanes) return value;
         }
-        Real value = math::pixel_fraction(math::error_functions(Real::load(low)), math::error_functions(Real::load(high)));
-        if (wide != 0)
-            value = select(mask_of<Real>(wide), math::narrow_pixel_fraction(Real::load(middle), Real::load(half)), value);
-        return value;
+        Scalar low[kLanes], high[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+            low[lane] = static_cast<Scalar>(z[lane] - turned.half[lane]);
+            high[lane] = static_cast<Scalar>(z[lane] + turned.half[lane]);
+        }
+        const Real between = math::fraction_between(math::pixel_edge(Real::load(low)), math::pixel_edge(Real::load(high)));
+        return axis.by_series != 0 ? select(mask_of<Real>(axis.by_series), value, between) : between;
     }
 
     void add_up_rotated(Real background, BlockSums<kLanes>& sums)
@@ -237,7 +247,7 @@ private:
                 for (int64_t c = begin; c < end; ++c) {
                     double dx[kLanes];
                     for (int lane = 0; lane < kLanes; ++lane) dx[lane] = static_cast<double>(c) - x_.centre[lane];
-                    Real weight = fraction(along_x, x_.wide, dx, dy) * fraction(along_y, y_.wide, dx, dy);
+                    Real weight = fraction(x_, along_x, dx, dy) * fraction(y_, along_y, dx, dy);
                     if (cut) weight = select(mask_of<Real>(inside(row, c)), weight, Real(0));
                     part = part + weight;
                     part_squares = muladd(weight, weight, part_squares);
