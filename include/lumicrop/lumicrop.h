@@ -337,7 +337,8 @@ LUMICROP_API lumicrop_status lumicrop_detections_init(lumicrop_detections* detec
 
 /** Bits of a detection's flags. Bits not named here are 0. */
 enum {
-    LUMICROP_FLAG_TRUNCATED = 1 << 0,      /**< SUM: some pixels are padding; every method: the crop reaches beyond a known frame */
+    LUMICROP_FLAG_TRUNCATED = 1 << 0,      /**< SUM: some pixels are padding; every method: the crop reaches beyond the frame, where that
+                                                is known (GATHERED, or padding by GEOMETRY) */
     LUMICROP_FLAG_DATA_NOT_FINITE = 1 << 3, /**< a NaN or infinite pixel outside the padding: photons are NaN or infinite */
     LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< FILTER: a parameter that the model uses is NaN: photons are NaN */
     LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< FILTER: the fitted position lies outside the crop's pixels */

@@ -116,7 +116,9 @@ private:
         spread_columns(x);
 
         math::RunningSum<Real> weights, squares, products;
+        // What fills the last registers has no weight, but must be a number.
         for (int64_t c = 0; c < width_; ++c) pixels_[c] = 0;
+        for (int64_t i = 0; i < pitch_; ++i) line_[i] = 0;
         for (int64_t row = 0; row < channel_.height; ++row) {
             const Place& at = rows_[row];
             if (at.weights[0] == 0 && at.weights[1] == 0 && at.weights[2] == 0 && at.weights[3] == 0) continue;

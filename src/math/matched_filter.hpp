@@ -20,11 +20,11 @@ struct FilterSums
 LUMICROP_HOST_DEVICE bool is_finite(double x) { return absolute(x) <= 1.7976931348623157e308; }
 LUMICROP_HOST_DEVICE double not_a_number() { return __builtin_nan(""); }
 
-/// sum p^2 with p = w / sum w.
+/// sum p^2 with p = w / sum w; NaN where the squares are too small to be told from 0.
 LUMICROP_HOST_DEVICE double filter_denominator(const FilterSums& sums)
 {
     const double normalised = 1.0 / sums.weights;
-    return sums.squares * normalised * normalised;
+    return sums.squares == 0 ? not_a_number() : sums.squares * normalised * normalised;
 }
 
 /// Whether a PSF of that sum and denominator counts anything: both finite and not 0.
