@@ -51,6 +51,9 @@ private:
 /// Detections of one channel that one thread computes at a time.
 constexpr int64_t kPieceBlocks = 64;
 
+/// Pixels that a further thread must find to be worth waking: some 20 microseconds of work.
+constexpr int64_t kThreadPixels = 32768;
+
 class CpuBackend final : public Backend
 {
 public:
@@ -78,7 +81,9 @@ private:
         const Kernels& kernels = kernels_of(isa_);
         const int64_t lanes = kernels.lanes(channel);
         const int64_t n_blocks = (channel.n + lanes - 1) / lanes;
-        const int64_t n_threads = is_forked_child() ? 1 : std::min(n_threads_, n_blocks);
+        const int64_t n_pixels = channel.n * channel.height * channel.width;
+        const int64_t n_worth = std::clamp<int64_t>(n_pixels / kThreadPixels, 1, n_blocks);
+        const int64_t n_threads = is_forked_child() ? 1 : std::min(n_threads_, n_worth);
         // Small pieces keep the threads busy to the end, large ones keep the counter quiet.
         const int64_t piece_blocks = std::clamp<int64_t>(n_blocks / (8 * n_threads), 1, kPieceBlocks);
         const int64_t piece = piece_blocks * lanes;

@@ -1,0 +1,178 @@
+"""Photons of every detection of every channel: the library's one call, with NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from ._abi import InvalidArgument, lib, new
+from ._arrays import REAL_TYPES, Call, column_types, readable, whole
+from ._channel import Channel, channel_structs, used_columns
+from ._context import Context, ContextInfo, chosen, default_context
+
+ORIGINS = {"first_pixel": lib.LUMICROP_FIRST_PIXEL, "pixel_corner": lib.LUMICROP_PIXEL_CORNER}
+OUTPUTS = ("photons", "background", "psf_sum", "denominator", "flags")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Columns in detection order, of shape (n,); None where not asked for.
+
+    Attributes
+    ----------
+    photons : numpy.ndarray of float or None
+        [photon]; NaN where they cannot be counted, and `flags` says why.
+    background : numpy.ndarray of float or None
+        Counts above the camera offset that were subtracted from each pixel [ADU].
+    psf_sum : numpy.ndarray of float or None
+        Sum of the PSF model of unit amplitude over the crop; NaN for the method ``"sum"``.
+    denominator : numpy.ndarray of float or None
+        Sum of the squared normalised PSF over the crop; NaN for the method ``"sum"``.
+    flags : numpy.ndarray of uint32 or None
+        Bits of `Flag`.
+    context : ContextInfo
+        What computed it.
+    """
+
+    photons: numpy.ndarray | None
+    background: numpy.ndarray | None
+    psf_sum: numpy.ndarray | None
+    denominator: numpy.ndarray | None
+    flags: numpy.ndarray | None
+    context: ContextInfo
+
+
+def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=None, Y0=None, x_fit=None, y_fit=None,
+              z_fit=None, os_fit=None, sigma_fit=None, sigma_x_fit=None, sigma_y_fit=None, sigma_angle=None,
+              origin: str = "first_pixel", outputs: Sequence[str] = OUTPUTS, dtype=numpy.float64,
+              context: Context | None = None) -> Result:
+    """Count the photons of every detection of every channel.
+
+    All columns are detection-aligned, of shape (n,). float32 and float64 columns, and integer ones where whole numbers are
+    meant, are read as they lie, whatever their strides; others are converted. A column that no channel uses is not
+    looked at, nor are the entries of detections whose channel does not use it.
+
+    Parameters
+    ----------
+    channels : Channel or iterable of Channel
+        At least one. They may differ in everything.
+    ch : array_like of int, optional
+        One-based channel of each detection: crop j of channel k belongs to the j-th detection whose `ch` is k.
+        None: detections stand channel after channel.
+    frame : array_like of int, optional
+        Zero-based frame of each detection. Needed by gathered crops.
+    X0, Y0 : array_like, optional
+        Column and row of the crop's first pixel [px]; whole numbers for gathered crops and padding ``"geometry"``.
+        Needed by these and by the filter.
+    x_fit, y_fit : array_like of float, optional
+        Fitted position in the whole frame [nm]. Needed by the filter.
+    z_fit : array_like of float, optional
+        Fitted z [nm], for the model ``"spline"``. None: 0.
+    os_fit : array_like of float, optional
+        Fitted offset (background) [photon/px]. Needed by the filter.
+    sigma_fit : array_like of float, optional
+        Fitted sigma [nm] of ``"isogauss"``, and of ``"gauss"`` where `sigma_x_fit` or `sigma_y_fit` is None.
+        None: the channel's.
+    sigma_x_fit, sigma_y_fit : array_like of float, optional
+        Fitted sigmas [nm] along the axes of the PSF itself, for ``"gauss"``. None: `sigma_fit`, else the channel's.
+    sigma_angle : array_like of float, optional
+        Fitted angle [degrees] of ``"gauss"``. None: the channel's.
+    origin : {"first_pixel", "pixel_corner"}, default "first_pixel"
+        What the coordinate 0 of `x_fit` and `y_fit` means: the first pixel's centre (Picasso, smlmlp), or its outer corner,
+        half a pixel earlier (ThunderSTORM).
+    outputs : sequence of str
+        Which columns to compute; default all: ``"photons"``, ``"background"``, ``"psf_sum"``, ``"denominator"``, ``"flags"``.
+    dtype : {float64, float32}, default float64
+        Type of the columns computed, but for `flags`. Pixels of 32-bit integers and float64 are computed in float64, others
+        in float32 with positions and background in float64.
+    context : Context, optional
+        Where to compute. None: a context of the calling thread, with all defaults.
+
+    Returns
+    -------
+    Result
+        New arrays in detection order, and what computed them.
+
+    Raises
+    ------
+    InvalidArgument
+        A `ValueError` that names argument, channel and index, with what was expected and found. Nothing was computed.
+    Unsupported, OutOfMemory, CudaFailure
+        As the text says.
+
+    Notes
+    -----
+    The formulas: the sum is ``(crop - b).sum() * gain / qe`` with b the median of the border; the filter is
+    ``(p * (crop - b)).sum() / (p**2).sum() * gain / qe`` with ``b = os_fit * qe / gain`` and p the PSF model normalised
+    over the crop. The global interpreter lock is released while it computes.
+
+    Examples
+    --------
+    >>> import numpy, lumicrop
+    >>> crops = numpy.ones((1, 3, 3), numpy.uint16)
+    >>> crops[0, 1, 1] = 11
+    >>> lumicrop.integrate(lumicrop.Channel(crops, method="sum", gain=0.5, qe=0.8)).photons
+    array([6.25])
+    """
+    channels = [channels] if isinstance(channels, Channel) else list(channels)
+    columns = {"ch": ch, "frame": frame, "X0": X0, "Y0": Y0, "x_fit": x_fit, "y_fit": y_fit, "z_fit": z_fit,
+               "os_fit": os_fit, "sigma_fit": sigma_fit, "sigma_x_fit": sigma_x_fit, "sigma_y_fit": sigma_y_fit,
+               "sigma_angle": sigma_angle}
+    call = Call()
+    structs, images = channel_structs(channels, call)
+    columns = _readable_columns(columns, channels)
+
+    detections = call.keep(new("detections"))
+    detections.n = _count(channels, images, columns)
+    detections.origin = chosen(origin, ORIGINS, "origin")
+    for name, column in columns.items():
+        setattr(detections, name, call.array(column))
+
+    result = call.keep(new("result"))
+    computed = dict.fromkeys(OUTPUTS)
+    for name in _outputs(outputs):
+        computed[name] = numpy.empty(detections.n, numpy.uint32 if name == "flags" else _real(dtype))
+        setattr(result, name, call.array(computed[name]))
+
+    context = context if context is not None else default_context()
+    context.call(lib.lumicrop_integrate, structs, len(channels), detections, result)
+    return Result(**computed, context=context.info)
+
+
+def _readable_columns(columns: dict, channels: list[Channel]) -> dict:
+    """The columns given and used, as arrays that the library can read."""
+    placed = any(channel.placed for channel in channels)
+    arrays = {}
+    for name in used_columns(channels, columns):
+        if name in ("ch", "frame") or (placed and name in ("X0", "Y0")):
+            arrays[name] = whole(columns[name], name)
+        else:
+            arrays[name] = readable(columns[name], name, column_types(name), 1)
+    return arrays
+
+
+def _count(channels: list[Channel], images: list, columns: dict) -> int:
+    """Detections of all channels together: a crop each, or as many as the columns of gathered crops are long."""
+    if not any(channel.gathered for channel in channels):
+        return sum(len(crops) for crops in images)
+    return next((len(columns[name]) for name in ("ch", "frame", "X0", "Y0") if name in columns), 0)
+
+
+def _outputs(outputs: Sequence[str]) -> Sequence[str]:
+    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+    for name in names:
+        if name not in OUTPUTS:
+            raise InvalidArgument(f"outputs: {name!r} found, one of {', '.join(map(repr, OUTPUTS))} expected")
+    return names
+
+
+def _real(dtype) -> numpy.dtype:
+    try:
+        real = numpy.dtype(dtype)
+    except TypeError:
+        real = None
+    if real not in REAL_TYPES:
+        raise InvalidArgument(f"dtype is {dtype!r}, float32 or float64 expected")
+    return real

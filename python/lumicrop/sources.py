@@ -1,0 +1,24 @@
+"""Who says what: a value together with the place it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one file says about one quantity.
+
+    Attributes
+    ----------
+    quantity : str
+        ``"pixel_nm"``, ``"gain"`` [e-/ADU], ``"offset"`` [ADU], ``"qe"`` or ``"size"`` [px].
+    value : float
+        The value, in that quantity's unit.
+    source : str
+        The file and the key in it, for a person to find it again.
+    """
+
+    quantity: str
+    value: float
+    source: str
