@@ -12,9 +12,9 @@ namespace lumicrop {
 struct BackendFacts
 {
     lumicrop_backend backend;
-    lumicrop_isa isa;   // CPU; else 0
-    int64_t n_threads;  // CPU; else 0
-    int32_t device;     // CUDA; else -1
+    lumicrop_isa isa;  // CPU; else 0
+    int64_t n_threads; // CPU; else 0
+    int32_t device;    // CUDA; else -1
 };
 
 class Backend

@@ -49,6 +49,8 @@
 
 #include <stdint.h>
 
+/* clang-format off: comments stand in columns here */
+
 #if defined(LUMICROP_STATIC)
 #define LUMICROP_API
 #elif defined(_WIN32)

@@ -41,9 +41,15 @@ constexpr lumicrop_dtype dtype_of()
         static_assert(sizeof(Element) == 4 || sizeof(Element) == 8, "float or double expected");
         return sizeof(Element) == 4 ? LUMICROP_F32 : LUMICROP_F64;
     } else if constexpr (std::is_signed_v<Element>) {
-        return sizeof(Element) == 1 ? LUMICROP_I8 : sizeof(Element) == 2 ? LUMICROP_I16 : sizeof(Element) == 4 ? LUMICROP_I32 : LUMICROP_I64;
+        return sizeof(Element) == 1   ? LUMICROP_I8
+               : sizeof(Element) == 2 ? LUMICROP_I16
+               : sizeof(Element) == 4 ? LUMICROP_I32
+                                      : LUMICROP_I64;
     } else {
-        return sizeof(Element) == 1 ? LUMICROP_U8 : sizeof(Element) == 2 ? LUMICROP_U16 : sizeof(Element) == 4 ? LUMICROP_U32 : LUMICROP_U64;
+        return sizeof(Element) == 1   ? LUMICROP_U8
+               : sizeof(Element) == 2 ? LUMICROP_U16
+               : sizeof(Element) == 4 ? LUMICROP_U32
+                                      : LUMICROP_U64;
     }
 }
 
@@ -129,7 +135,8 @@ public:
     {
         check(lumicrop_integrate(context_.get(), channels, n_channels, &detections, &result));
     }
-    void integrate(const std::vector<lumicrop_channel>& channels, const lumicrop_detections& detections, const lumicrop_result& result)
+    void integrate(const std::vector<lumicrop_channel>& channels, const lumicrop_detections& detections,
+                   const lumicrop_result& result)
     {
         integrate(channels.data(), static_cast<int64_t>(channels.size()), detections, result);
     }

@@ -29,13 +29,14 @@ lumicrop_options checked_options(const lumicrop_options* given)
     lumicrop_options_init(&options, sizeof options);
     if (given != nullptr) options = adopted(given, "options", LUMICROP_SIZE_UP_TO(lumicrop_options, n_threads), options);
     if (options.backend < LUMICROP_BACKEND_AUTO || options.backend > LUMICROP_BACKEND_CUDA)
-        refuse("options: backend is " + std::to_string(options.backend) + ", LUMICROP_BACKEND_AUTO (0), _CPU (1) or _CUDA (2) expected");
+        refuse("options: backend is " + std::to_string(options.backend) +
+               ", LUMICROP_BACKEND_AUTO (0), _CPU (1) or _CUDA (2) expected");
     if (options.isa < LUMICROP_ISA_AUTO || options.isa > LUMICROP_ISA_AVX512)
         refuse("options: isa is " + std::to_string(options.isa) +
                ", LUMICROP_ISA_AUTO (0), _BASELINE (1), _AVX2 (2) or _AVX512 (3) expected");
     if (options.n_threads < 0 || options.n_threads > kMostThreads)
-        refuse("options: n_threads is " + std::to_string(options.n_threads) + ", 0 (automatic) to " + std::to_string(kMostThreads) +
-               " expected");
+        refuse("options: n_threads is " + std::to_string(options.n_threads) + ", 0 (automatic) to " +
+               std::to_string(kMostThreads) + " expected");
     if (options.device < -1)
         refuse("options: device is " + std::to_string(options.device) + ", -1 (the current one) or more expected");
     if (options.reserved != 0) refuse("options: reserved is " + std::to_string(options.reserved) + ", 0 expected");
@@ -49,7 +50,8 @@ std::string reason_for_cpu(lumicrop_backend asked)
     const char* const forced = std::getenv("LUMICROP_BACKEND");
     if (forced != nullptr && std::strcmp(forced, "cpu") == 0) return "LUMICROP_BACKEND=cpu is set in the environment";
     if (forced != nullptr && *forced != '\0' && std::strcmp(forced, "auto") != 0) {
-        if (std::strcmp(forced, "cuda") == 0) refuse(std::string("LUMICROP_BACKEND=cuda, but ") + kNoCuda, LUMICROP_UNSUPPORTED);
+        if (std::strcmp(forced, "cuda") == 0)
+            refuse(std::string("LUMICROP_BACKEND=cuda, but ") + kNoCuda, LUMICROP_UNSUPPORTED);
         refuse(std::string("LUMICROP_BACKEND is ") + forced + ", cpu, cuda or auto expected");
     }
     return kNoCuda;
@@ -62,8 +64,8 @@ std::unique_ptr<lumicrop_context> make_context(const lumicrop_options& options)
     context->reason = reason_for_cpu(options.backend);
     if (options.stream != nullptr) refuse("options: stream is set, but the CPU backend has no streams: NULL expected");
     if (!cpu::has_isa(options.isa) && options.isa != LUMICROP_ISA_AUTO)
-        refuse(std::string("options: isa is ") + isa_name(options.isa) + ", which this processor or build lacks; the best here is " +
-                   isa_name(cpu::best_isa()),
+        refuse(std::string("options: isa is ") + isa_name(options.isa) +
+                   ", which this processor or build lacks; the best here is " + isa_name(cpu::best_isa()),
                LUMICROP_UNSUPPORTED);
     context->backend = cpu::make_backend(options.isa, options.n_threads);
     return context;
@@ -99,7 +101,8 @@ lumicrop_status lumicrop_backend_query(lumicrop_backend backend, lumicrop_backen
 {
     return guarded([&] {
         if (backend != LUMICROP_BACKEND_CPU && backend != LUMICROP_BACKEND_CUDA)
-            refuse("backend is " + std::to_string(backend) + ", LUMICROP_BACKEND_CPU (1) or LUMICROP_BACKEND_CUDA (2) expected");
+            refuse("backend is " + std::to_string(backend) +
+                   ", LUMICROP_BACKEND_CPU (1) or LUMICROP_BACKEND_CUDA (2) expected");
         answer(info, "info", LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), [&](lumicrop_backend_info& known) {
             known.backend = backend;
             if (backend == LUMICROP_BACKEND_CUDA) {
@@ -123,7 +126,10 @@ lumicrop_status lumicrop_context_create(const lumicrop_options* options, lumicro
     });
 }
 
-void lumicrop_context_destroy(lumicrop_context* context) { delete context; }
+void lumicrop_context_destroy(lumicrop_context* context)
+{
+    delete context;
+}
 
 lumicrop_status lumicrop_context_query(const lumicrop_context* context, lumicrop_context_info* info)
 {

@@ -25,7 +25,8 @@ extern "C" {
 
 const char* lumicrop_version(void)
 {
-    return LUMICROP_TEXT(LUMICROP_VERSION_MAJOR) "." LUMICROP_TEXT(LUMICROP_VERSION_MINOR) "." LUMICROP_TEXT(LUMICROP_VERSION_PATCH);
+    return LUMICROP_TEXT(LUMICROP_VERSION_MAJOR) "." LUMICROP_TEXT(LUMICROP_VERSION_MINOR) "." LUMICROP_TEXT(
+        LUMICROP_VERSION_PATCH);
 }
 
 const char* lumicrop_status_name(lumicrop_status status)
@@ -45,6 +46,9 @@ const char* lumicrop_status_name(lumicrop_status status)
     }
 }
 
-const char* lumicrop_last_error(void) { return lumicrop::last_error; }
+const char* lumicrop_last_error(void)
+{
+    return lumicrop::last_error;
+}
 
 } // extern "C"

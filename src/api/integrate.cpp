@@ -3,8 +3,9 @@
 
 using namespace lumicrop;
 
-extern "C" lumicrop_status lumicrop_integrate(lumicrop_context* context, const lumicrop_channel* channels, int64_t n_channels,
-                                              const lumicrop_detections* detections, const lumicrop_result* result)
+extern "C" lumicrop_status lumicrop_integrate(lumicrop_context* context, const lumicrop_channel* channels,
+                                              int64_t n_channels, const lumicrop_detections* detections,
+                                              const lumicrop_result* result)
 {
     return guarded([&] {
         if (context == nullptr) refuse("context is NULL, a context expected");

@@ -1,5 +1,5 @@
-#include "api/error.hpp"
 #include "job/spline.hpp"
+#include "api/error.hpp"
 
 using namespace lumicrop;
 
@@ -15,6 +15,9 @@ lumicrop_status lumicrop_spline_create(const lumicrop_array* tx, const lumicrop_
     });
 }
 
-void lumicrop_spline_destroy(lumicrop_spline* spline) { delete spline; }
+void lumicrop_spline_destroy(lumicrop_spline* spline)
+{
+    delete spline;
+}
 
 } // extern "C"

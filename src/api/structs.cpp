@@ -15,8 +15,8 @@ lumicrop_status fill(Struct* to, int64_t struct_size, int64_t smallest, const ch
     return guarded([&] {
         if (to == nullptr) refuse(std::string(name) + " is NULL, a pointer to a struct expected");
         if (struct_size < smallest || struct_size > 4096)
-            refuse(std::string(name) + ": struct_size is " + std::to_string(struct_size) + ", sizeof(lumicrop_" + name + ") = " +
-                   std::to_string(sizeof(Struct)) + " expected");
+            refuse(std::string(name) + ": struct_size is " + std::to_string(struct_size) + ", sizeof(lumicrop_" + name +
+                   ") = " + std::to_string(sizeof(Struct)) + " expected");
         // A newer caller's further fields begin as zeros, which this library accepts.
         std::memset(static_cast<void*>(to), 0, static_cast<std::size_t>(struct_size));
         defaults.struct_size = struct_size;
@@ -51,8 +51,8 @@ using namespace lumicrop;
 
 extern "C" {
 
-lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, void* data, lumicrop_dtype dtype, int64_t ndim,
-                                    const int64_t* shape)
+lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, void* data, lumicrop_dtype dtype,
+                                    int64_t ndim, const int64_t* shape)
 {
     return guarded([&] {
         const int64_t size = element_size(dtype);
@@ -68,7 +68,8 @@ lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, 
         int64_t stride = size;
         for (int64_t axis = ndim - 1; axis >= 0; --axis) {
             if (shape[axis] < 0)
-                refuse("array: shape[" + std::to_string(axis) + "] is " + std::to_string(shape[axis]) + ", 0 or more expected");
+                refuse("array: shape[" + std::to_string(axis) + "] is " + std::to_string(shape[axis]) +
+                       ", 0 or more expected");
             defaults.shape[axis] = shape[axis];
             defaults.strides[axis] = stride;
             if (__builtin_mul_overflow(stride, shape[axis] == 0 ? 1 : shape[axis], &stride))
@@ -82,12 +83,14 @@ lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, 
 
 lumicrop_status lumicrop_backend_info_init(lumicrop_backend_info* info, int64_t struct_size)
 {
-    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), "backend_info", lumicrop_backend_info{});
+    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), "backend_info",
+                lumicrop_backend_info{});
 }
 
 lumicrop_status lumicrop_context_info_init(lumicrop_context_info* info, int64_t struct_size)
 {
-    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_context_info, reserved), "context_info", lumicrop_context_info{});
+    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_context_info, reserved), "context_info",
+                lumicrop_context_info{});
 }
 
 lumicrop_status lumicrop_options_init(lumicrop_options* options, int64_t struct_size)

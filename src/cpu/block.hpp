@@ -36,7 +36,8 @@ LUMICROP_INLINE void read_elements(const Column& column, const int64_t (&index)[
 
 /// A column's values of the lanes; `otherwise` where it is not given.
 template <int kLanes>
-LUMICROP_INLINE void read_lanes(const Column& column, const int64_t (&index)[kLanes], double otherwise, double (&values)[kLanes])
+LUMICROP_INLINE void read_lanes(const Column& column, const int64_t (&index)[kLanes], double otherwise,
+                                double (&values)[kLanes])
 {
     if (!column) {
         for (double& value : values) value = otherwise;

@@ -100,7 +100,7 @@ private:
             for (int64_t i = 0; i < n_pieces; ++i) compute(i, workspaces[0]);
             return;
         }
-#pragma omp parallel for num_threads(static_cast<int>(n_threads)) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(static_cast <int>(n_threads)) schedule(dynamic, 1)
         for (int64_t i = 0; i < n_pieces; ++i) compute(i, workspaces[omp_get_thread_num()]);
     }
 

@@ -14,11 +14,11 @@ namespace kernel {
 /// One lane's crop: where it lies and which part of it lies inside the frame.
 struct CropWindow
 {
-    const std::byte* frame;         // image that holds the crop
-    int64_t row, column;            // of the crop's first pixel in that image
-    int64_t row_begin, row_end;     // rows of the crop inside the frame
+    const std::byte* frame;           // image that holds the crop
+    int64_t row, column;              // of the crop's first pixel in that image
+    int64_t row_begin, row_end;       // rows of the crop inside the frame
     int64_t column_begin, column_end; // columns likewise
-    bool clipped;                   // some pixel lies outside
+    bool clipped;                     // some pixel lies outside
 };
 
 /// Part of [0, size) that lies in [0, extent) when moved by `origin`; safe for any origin.
@@ -32,11 +32,11 @@ LUMICROP_INLINE void clip(int64_t origin, int64_t size, int64_t extent, int64_t&
 /// As many pixels as a register has lanes, as they are stored.
 template <class Pixel, int kLanes>
 struct VectorOf;
-#define LUMICROP_PIXEL_VECTOR(pixel)                                                                                              \
-    template <int kLanes>                                                                                                         \
-    struct VectorOf<pixel, kLanes>                                                                                                \
-    {                                                                                                                             \
-        typedef pixel Type __attribute__((vector_size(kLanes * sizeof(pixel))));                                                  \
+#define LUMICROP_PIXEL_VECTOR(pixel)                                                                                        \
+    template <int kLanes>                                                                                                   \
+    struct VectorOf<pixel, kLanes>                                                                                          \
+    {                                                                                                                       \
+        typedef pixel Type __attribute__((vector_size(kLanes * sizeof(pixel))));                                            \
     };
 LUMICROP_PIXEL_VECTOR(uint8_t)
 LUMICROP_PIXEL_VECTOR(uint16_t)
@@ -169,7 +169,8 @@ private:
 
     LUMICROP_INLINE const std::byte* address(const CropWindow& window, int64_t row, int64_t column) const
     {
-        return window.frame + (window.row + row) * channel_.images.strides[1] + (window.column + column) * channel_.images.strides[2];
+        return window.frame + (window.row + row) * channel_.images.strides[1] +
+               (window.column + column) * channel_.images.strides[2];
     }
 
     template <class Pixel>
@@ -186,8 +187,8 @@ private:
         for (int64_t row = begin; row < end; ++row) {
             const std::byte* sources[kLanes];
             for (int lane = 0; lane < kLanes; ++lane)
-                sources[lane] = adjacent && !windows_[lane].clipped ? address(windows_[lane], row, 0)
-                                                                    : staged_row<Pixel>(lane, row);
+                sources[lane] =
+                    adjacent && !windows_[lane].clipped ? address(windows_[lane], row, 0) : staged_row<Pixel>(lane, row);
             load_run<Pixel>(sources, width, tile_ + (row - begin) * width * kLanes);
         }
     }
@@ -241,7 +242,8 @@ private:
     static LUMICROP_INLINE void turn(const std::byte* const (&sources)[kLanes], int64_t first, Scalar* to)
     {
         Real rows[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) rows[lane] = converted<Pixel>(sources[lane] + first * static_cast<int64_t>(sizeof(Pixel)));
+        for (int lane = 0; lane < kLanes; ++lane)
+            rows[lane] = converted<Pixel>(sources[lane] + first * static_cast<int64_t>(sizeof(Pixel)));
         transpose(rows);
         for (int i = 0; i < kLanes; ++i) rows[i].store(to + (first + i) * kLanes);
     }
@@ -255,7 +257,8 @@ private:
             typename VectorOf<Pixel, kLanes>::Type pixels;
             __builtin_memcpy(&pixels, from, sizeof pixels);
             if constexpr (sizeof(Pixel) < sizeof(int32_t)) // by way of int32, for which there are instructions
-                return Real(__builtin_convertvector(__builtin_convertvector(pixels, typename Real::Bits), typename Real::Vector));
+                return Real(
+                    __builtin_convertvector(__builtin_convertvector(pixels, typename Real::Bits), typename Real::Vector));
             else
                 return Real(__builtin_convertvector(pixels, typename Real::Vector));
         }

@@ -13,9 +13,9 @@ namespace kernel {
 template <class Scalar, int kLanes>
 struct FilterInputs
 {
-    double mux[kLanes], muy[kLanes];  // PSF centre from the crop's first pixel's centre [nm]
-    double column[kLanes], row[kLanes]; // the same [px]
-    double background[kLanes];       // counts above the camera's offset
+    double mux[kLanes], muy[kLanes];      // PSF centre from the crop's first pixel's centre [nm]
+    double column[kLanes], row[kLanes];   // the same [px]
+    double background[kLanes];            // counts above the camera's offset
     math::Parts<Scalar> subtract[kLanes]; // background and offset: what each pixel loses
 
     FilterInputs(const Job& job, const Channel& channel, const Block<kLanes>& block)
@@ -62,14 +62,16 @@ struct BlockSums
 ///  shape_is_nan  lanes where a parameter of the PSF is NaN
 template <class Real>
 inline void finish_filter(const Channel& channel, const Crops<Real>& crops,
-                          const FilterInputs<typename Real::Scalar, Real::kCount>& inputs, const BlockSums<Real::kCount>& sums,
-                          const double (&amplitude)[Real::kCount], uint32_t shape_is_nan, int n, Outcomes<Real::kCount>& outcomes)
+                          const FilterInputs<typename Real::Scalar, Real::kCount>& inputs,
+                          const BlockSums<Real::kCount>& sums, const double (&amplitude)[Real::kCount],
+                          uint32_t shape_is_nan, int n, Outcomes<Real::kCount>& outcomes)
 {
     constexpr int kLanes = Real::kCount;
     const double width = static_cast<double>(channel.width) - 0.5, height = static_cast<double>(channel.height) - 0.5;
     for (int lane = 0; lane < kLanes; ++lane) {
         const double low_part = static_cast<double>(inputs.subtract[lane].low);
-        const math::FilterSums all{sums.weights[lane], sums.squares[lane], sums.products[lane] - low_part * sums.weights[lane]};
+        const math::FilterSums all{sums.weights[lane], sums.squares[lane],
+                                   sums.products[lane] - low_part * sums.weights[lane]};
         outcomes.background[lane] = inputs.background[lane];
         outcomes.psf_sum[lane] = amplitude[lane] * all.weights;
         outcomes.denominator[lane] = math::filter_denominator(all);

@@ -12,12 +12,16 @@ namespace {
 std::atomic<bool> forked{false};
 
 #if !defined(_WIN32)
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
 #endif
 
 } // namespace
 
-bool is_forked_child() { return forked.load(std::memory_order_relaxed); }
+bool is_forked_child()
+{
+    return forked.load(std::memory_order_relaxed);
+}
 
 } // namespace cpu
 } // namespace lumicrop

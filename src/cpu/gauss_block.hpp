@@ -46,7 +46,8 @@ public:
         for (int lane = 0; lane < kLanes; ++lane) {
             amplitude[lane] = math::gaussian_amplitude(x_.scale[lane]) * math::gaussian_amplitude(y_.scale[lane]);
             const bool nan = (inputs.mux[lane] != inputs.mux[lane]) | (inputs.muy[lane] != inputs.muy[lane]) |
-                             (x_.sigma[lane] != x_.sigma[lane]) | (y_.sigma[lane] != y_.sigma[lane]) | (theta_[lane] != theta_[lane]);
+                             (x_.sigma[lane] != x_.sigma[lane]) | (y_.sigma[lane] != y_.sigma[lane]) |
+                             (theta_[lane] != theta_[lane]);
             shape_is_nan |= static_cast<uint32_t>(nan) << lane;
         }
         finish_filter(channel_, crops_, inputs, sums, amplitude, shape_is_nan, block.n, outcomes);
@@ -73,8 +74,10 @@ private:
             for (int lane = 0; lane < kLanes; ++lane) y_.sigma[lane] = x_.sigma[lane];
             for (double& degrees : theta_) degrees = 0;
         } else {
-            read_lanes(columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit, block.detection, channel_.psf_sigma_x_nm, x_.sigma);
-            read_lanes(columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit, block.detection, channel_.psf_sigma_y_nm, y_.sigma);
+            read_lanes(columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit, block.detection,
+                       channel_.psf_sigma_x_nm, x_.sigma);
+            read_lanes(columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit, block.detection,
+                       channel_.psf_sigma_y_nm, y_.sigma);
             read_lanes(columns.sigma_angle, block.detection, channel_.psf_theta_deg, theta_);
         }
         set_scale(x_, channel_.pixel_x_nm);
@@ -101,7 +104,8 @@ private:
     static LUMICROP_INLINE Real argument(const Axis& axis, double at)
     {
         Scalar arguments[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) arguments[lane] = static_cast<Scalar>((at - axis.centre[lane]) * axis.scale[lane]);
+        for (int lane = 0; lane < kLanes; ++lane)
+            arguments[lane] = static_cast<Scalar>((at - axis.centre[lane]) * axis.scale[lane]);
         return Real::load(arguments);
     }
 
@@ -109,7 +113,8 @@ private:
     void weigh(const Axis& axis, int64_t n, bool is_column, Real* weights)
     {
         if (axis.by_series != 0)
-            for (int64_t i = 0; i < n; ++i) weights[i] = math::fraction_around(axis.series, argument(axis, static_cast<double>(i)));
+            for (int64_t i = 0; i < n; ++i)
+                weights[i] = math::fraction_around(axis.series, argument(axis, static_cast<double>(i)));
         if (axis.by_series != kAllLanes) {
             const typename Real::Mask by_series = mask_of<Real>(axis.by_series);
             math::PixelEdge<Real> lower = math::pixel_edge(argument(axis, -0.5));
@@ -157,7 +162,8 @@ private:
     void for_each_row(Use use)
     {
         for (int64_t begin = 0; begin < channel_.height; begin += crops_.strip_rows()) {
-            const int64_t end = begin + crops_.strip_rows() < channel_.height ? begin + crops_.strip_rows() : channel_.height;
+            const int64_t end =
+                begin + crops_.strip_rows() < channel_.height ? begin + crops_.strip_rows() : channel_.height;
             crops_.load(begin, end);
             for (int64_t row = begin; row < end; ++row) use(row, (row - begin) * channel_.width);
         }
@@ -177,7 +183,8 @@ private:
             else
                 for (int64_t c = 0; c < channel_.width; c += math::kPlainTerms)
                     total.add(row_weights_[row] *
-                              product(background, first, c, c + math::kPlainTerms < channel_.width ? c + math::kPlainTerms : channel_.width));
+                              product(background, first, c,
+                                      c + math::kPlainTerms < channel_.width ? c + math::kPlainTerms : channel_.width));
         });
         Scalar products[kLanes];
         total.value().store(products);
@@ -207,10 +214,12 @@ private:
         }
     };
 
-    LUMICROP_INLINE Real fraction(const Axis& axis, const Turned& turned, const double (&dx)[kLanes], const double (&dy)[kLanes]) const
+    LUMICROP_INLINE Real fraction(const Axis& axis, const Turned& turned, const double (&dx)[kLanes],
+                                  const double (&dy)[kLanes]) const
     {
         double z[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) z[lane] = dx[lane] * turned.along_column[lane] + dy[lane] * turned.along_row[lane];
+        for (int lane = 0; lane < kLanes; ++lane)
+            z[lane] = dx[lane] * turned.along_column[lane] + dy[lane] * turned.along_row[lane];
         Real value;
         if (axis.by_series != 0) {
             Scalar middle[kLanes];
@@ -273,7 +282,8 @@ private:
         uint32_t bits = 0;
         for (int lane = 0; lane < kLanes; ++lane) {
             const CropWindow& window = crops_.window(lane);
-            const bool in = row >= window.row_begin && row < window.row_end && column >= window.column_begin && column < window.column_end;
+            const bool in = row >= window.row_begin && row < window.row_end && column >= window.column_begin &&
+                            column < window.column_end;
             bits |= static_cast<uint32_t>(in) << lane;
         }
         return bits;

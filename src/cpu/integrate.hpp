@@ -16,8 +16,14 @@ class FlushToZero
 {
 public:
 #if defined(__SSE2__)
-    FlushToZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | _MM_FLUSH_ZERO_ON); }
-    ~FlushToZero() { _mm_setcsr(before_); }
+    FlushToZero() : before_(_mm_getcsr())
+    {
+        _mm_setcsr(before_ | _MM_FLUSH_ZERO_ON);
+    }
+    ~FlushToZero()
+    {
+        _mm_setcsr(before_);
+    }
 
 private:
     unsigned before_;
@@ -48,9 +54,8 @@ LUMICROP_INLINE auto with_computer(const Channel& channel, Use use)
 
 inline int64_t lanes_of(const Channel& channel)
 {
-    return with_computer(channel, [](auto* computer) -> int64_t {
-        return std::remove_pointer_t<decltype(computer)>::kLanes;
-    });
+    return with_computer(channel,
+                         [](auto* computer) -> int64_t { return std::remove_pointer_t<decltype(computer)>::kLanes; });
 }
 
 inline std::size_t workspace_bytes(const Channel& channel)

@@ -116,46 +116,142 @@ using FloatLanes = Lanes<float>;
 using DoubleLanes = Lanes<double>;
 
 #if defined(__AVX512F__)
-LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)); }
-LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)); }
-LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm512_min_ps((__m512)a.v, (__m512)b.v)); }
-LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm512_min_pd((__m512d)a.v, (__m512d)b.v)); }
-LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm512_max_ps((__m512)a.v, (__m512)b.v)); }
-LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm512_max_pd((__m512d)a.v, (__m512d)b.v)); }
-LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return _mm512_movepi32_mask((__m512i)m.bits); }
-LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return _mm512_movepi64_mask((__m512i)m.bits); }
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
+{
+    return FloatLanes((FloatLanes::Vector)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v));
+}
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v));
+}
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm512_min_ps((__m512)a.v, (__m512)b.v));
+}
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm512_min_pd((__m512d)a.v, (__m512d)b.v));
+}
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm512_max_ps((__m512)a.v, (__m512)b.v));
+}
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm512_max_pd((__m512d)a.v, (__m512d)b.v));
+}
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m)
+{
+    return _mm512_movepi32_mask((__m512i)m.bits);
+}
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m)
+{
+    return _mm512_movepi64_mask((__m512i)m.bits);
+}
 #elif defined(__AVX2__)
-LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)); }
-LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)); }
-LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm256_min_ps((__m256)a.v, (__m256)b.v)); }
-LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm256_min_pd((__m256d)a.v, (__m256d)b.v)); }
-LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm256_max_ps((__m256)a.v, (__m256)b.v)); }
-LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm256_max_pd((__m256d)a.v, (__m256d)b.v)); }
-LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps((__m256)m.bits)); }
-LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>(_mm256_movemask_pd((__m256d)m.bits)); }
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
+{
+    return FloatLanes((FloatLanes::Vector)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v));
+}
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v));
+}
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm256_min_ps((__m256)a.v, (__m256)b.v));
+}
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm256_min_pd((__m256d)a.v, (__m256d)b.v));
+}
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm256_max_ps((__m256)a.v, (__m256)b.v));
+}
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm256_max_pd((__m256d)a.v, (__m256d)b.v));
+}
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m)
+{
+    return static_cast<uint32_t>(_mm256_movemask_ps((__m256)m.bits));
+}
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m)
+{
+    return static_cast<uint32_t>(_mm256_movemask_pd((__m256d)m.bits));
+}
 #elif defined(__SSE2__)
-LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return a * b + c; }
-LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return a * b + c; }
-LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm_min_ps((__m128)a.v, (__m128)b.v)); }
-LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm_min_pd((__m128d)a.v, (__m128d)b.v)); }
-LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b) { return FloatLanes((FloatLanes::Vector)_mm_max_ps((__m128)a.v, (__m128)b.v)); }
-LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b) { return DoubleLanes((DoubleLanes::Vector)_mm_max_pd((__m128d)a.v, (__m128d)b.v)); }
-LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return static_cast<uint32_t>(_mm_movemask_ps((__m128)m.bits)); }
-LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>(_mm_movemask_pd((__m128d)m.bits)); }
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
+{
+    return a * b + c;
+}
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
+{
+    return a * b + c;
+}
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm_min_ps((__m128)a.v, (__m128)b.v));
+}
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm_min_pd((__m128d)a.v, (__m128d)b.v));
+}
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)_mm_max_ps((__m128)a.v, (__m128)b.v));
+}
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)_mm_max_pd((__m128d)a.v, (__m128d)b.v));
+}
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m)
+{
+    return static_cast<uint32_t>(_mm_movemask_ps((__m128)m.bits));
+}
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m)
+{
+    return static_cast<uint32_t>(_mm_movemask_pd((__m128d)m.bits));
+}
 #else
 #if defined(__aarch64__)
-LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return FloatLanes((FloatLanes::Vector)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)); }
-LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return DoubleLanes((DoubleLanes::Vector)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)); }
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
+{
+    return FloatLanes((FloatLanes::Vector)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v));
+}
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
+{
+    return DoubleLanes((DoubleLanes::Vector)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v));
+}
 #else
-LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c) { return a * b + c; }
-LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c) { return a * b + c; }
+LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
+{
+    return a * b + c;
+}
+LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
+{
+    return a * b + c;
+}
 #endif
 template <class T>
-LUMICROP_INLINE Lanes<T> smaller(Lanes<T> a, Lanes<T> b) { return select(a < b, a, b); }
+LUMICROP_INLINE Lanes<T> smaller(Lanes<T> a, Lanes<T> b)
+{
+    return select(a < b, a, b);
+}
 template <class T>
-LUMICROP_INLINE Lanes<T> larger(Lanes<T> a, Lanes<T> b) { return select(a > b, a, b); }
-LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m) { return (m.bits[0] & 1) | (m.bits[1] & 2) | (m.bits[2] & 4) | (m.bits[3] & 8); }
-LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m) { return static_cast<uint32_t>((m.bits[0] & 1) | (m.bits[1] & 2)); }
+LUMICROP_INLINE Lanes<T> larger(Lanes<T> a, Lanes<T> b)
+{
+    return select(a > b, a, b);
+}
+LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m)
+{
+    return (m.bits[0] & 1) | (m.bits[1] & 2) | (m.bits[2] & 4) | (m.bits[3] & 8);
+}
+LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m)
+{
+    return static_cast<uint32_t>((m.bits[0] & 1) | (m.bits[1] & 2));
+}
 #endif
 
 /// The mask that has the lanes of `bits` set.

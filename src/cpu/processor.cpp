@@ -26,7 +26,10 @@ lumicrop_isa best_isa()
     return LUMICROP_ISA_BASELINE;
 }
 
-int64_t automatic_threads() { return omp_get_max_threads(); }
+int64_t automatic_threads()
+{
+    return omp_get_max_threads();
+}
 
 } // namespace cpu
 } // namespace lumicrop

@@ -20,9 +20,8 @@ public:
 
     SplineBlock(const Channel& channel, Workspace& workspace)
         : channel_(channel), spline_(*channel.spline), crops_(channel, workspace), width_(round_up(channel.width)),
-          pitch_(round_up(spline_.x.n_coefficients) + kLanes),
-          columns_(workspace.take<Place>(width_)), rows_(workspace.take<Place>(channel.height)),
-          column_weights_(workspace.take<Scalar>(math::kOrder * width_)),
+          pitch_(round_up(spline_.x.n_coefficients) + kLanes), columns_(workspace.take<Place>(width_)),
+          rows_(workspace.take<Place>(channel.height)), column_weights_(workspace.take<Scalar>(math::kOrder * width_)),
           slab_(workspace.take<Scalar>(spline_.y.n_coefficients * pitch_)), line_(workspace.take<Scalar>(pitch_)),
           pixels_(workspace.take<Scalar>(width_))
     {
@@ -159,8 +158,8 @@ private:
         const Real weights[math::kOrder] = {at.weights[0], at.weights[1], at.weights[2], at.weights[3]};
         const Scalar* const rows = slab_ + (at.first - y.begin) * pitch_;
         for (int64_t ix = 0; ix < x.end - x.begin; ix += kLanes)
-            math::contract(weights, Real::load(rows + ix), Real::load(rows + pitch_ + ix), Real::load(rows + 2 * pitch_ + ix),
-                           Real::load(rows + 3 * pitch_ + ix))
+            math::contract(weights, Real::load(rows + ix), Real::load(rows + pitch_ + ix),
+                           Real::load(rows + 2 * pitch_ + ix), Real::load(rows + 3 * pitch_ + ix))
                 .store(line_ + ix);
     }
 
@@ -169,9 +168,11 @@ private:
     {
         even_ = true;
         for (int64_t c = 0; c < width_; ++c) {
-            const bool used = c < channel_.width && !(columns_[c].first == 0 && columns_[c].weights[0] == 0 && columns_[c].weights[1] == 0 &&
-                                                      columns_[c].weights[2] == 0 && columns_[c].weights[3] == 0);
-            for (int k = 0; k < math::kOrder; ++k) column_weights_[k * width_ + c] = used ? columns_[c].weights[k] : Scalar(0);
+            const bool used = c < channel_.width &&
+                              !(columns_[c].first == 0 && columns_[c].weights[0] == 0 && columns_[c].weights[1] == 0 &&
+                                columns_[c].weights[2] == 0 && columns_[c].weights[3] == 0);
+            for (int k = 0; k < math::kOrder; ++k)
+                column_weights_[k * width_ + c] = used ? columns_[c].weights[k] : Scalar(0);
             if (!used) columns_[c].first = x.begin;
             if (used && columns_[c].first != columns_[0].first + c) even_ = false;
             if (!used && c < channel_.width) even_ = false;

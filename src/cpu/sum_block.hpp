@@ -100,8 +100,7 @@ private:
         const bool zeros = channel_.padding == Padding::zeros;
         typename Real::Mask suspect = border_[0] != border_[0];
         if (zeros)
-            for (int64_t i = 0; i < n_border_; ++i)
-                suspect = suspect | (border_[i] != border_[i]) | (border_[i] == Real(0));
+            for (int64_t i = 0; i < n_border_; ++i) suspect = suspect | (border_[i] != border_[i]) | (border_[i] == Real(0));
         else
             for (int64_t i = 0; i < n_border_; ++i) suspect = suspect | (border_[i] != border_[i]);
         any = lane_bits(suspect);
@@ -126,7 +125,8 @@ private:
         if (at_border == 0) return;
         for (int64_t begin = 0; begin < channel_.height; begin += crops_.strip_rows()) {
             if (!crops_.one_strip()) load_strip(begin);
-            const int64_t rows = crops_.strip_rows() < channel_.height - begin ? crops_.strip_rows() : channel_.height - begin;
+            const int64_t rows =
+                crops_.strip_rows() < channel_.height - begin ? crops_.strip_rows() : channel_.height - begin;
             uint16_t* const zero = zero_ + begin * channel_.width;
             for (int64_t i = 0; i < rows * channel_.width; ++i)
                 zero[i] = static_cast<uint16_t>(lane_bits(crops_.pixel(i) == Real(0)) & at_border);

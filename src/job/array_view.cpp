@@ -18,10 +18,10 @@ struct DtypeFacts
 /// Facts of a dtype by its number in the header; null for a number that is none.
 const DtypeFacts* facts_of(int32_t dtype)
 {
-    static constexpr DtypeFacts kFacts[] = {{"", 0, false},      {"uint8", 1, true},   {"uint16", 2, true},
-                                            {"int16", 2, true},  {"uint32", 4, true},  {"int32", 4, true},
+    static constexpr DtypeFacts kFacts[] = {{"", 0, false},        {"uint8", 1, true},    {"uint16", 2, true},
+                                            {"int16", 2, true},    {"uint32", 4, true},   {"int32", 4, true},
                                             {"float32", 4, false}, {"float64", 8, false}, {"int8", 1, true},
-                                            {"uint64", 8, true}, {"int64", 8, true}};
+                                            {"uint64", 8, true},   {"int64", 8, true}};
     return dtype >= 1 && dtype < static_cast<int32_t>(sizeof kFacts / sizeof *kFacts) ? &kFacts[dtype] : nullptr;
 }
 
@@ -52,7 +52,8 @@ lumicrop_array checked_array(const lumicrop_array* given, const std::string& nam
 {
     const lumicrop_array array = adopted(given, name, static_cast<int64_t>(sizeof(lumicrop_array)), lumicrop_array{});
     if (facts_of(array.dtype) == nullptr)
-        refuse(name + ": dtype is " + std::to_string(array.dtype) + ", one of LUMICROP_U8 to LUMICROP_I64 (1 to 10) expected");
+        refuse(name + ": dtype is " + std::to_string(array.dtype) +
+               ", one of LUMICROP_U8 to LUMICROP_I64 (1 to 10) expected");
     if (array.memory != LUMICROP_HOST && array.memory != LUMICROP_DEVICE)
         refuse(name + ": memory is " + std::to_string(array.memory) + ", LUMICROP_HOST (1) or LUMICROP_DEVICE (2) expected");
     if (array.ndim != ndim)
@@ -60,7 +61,8 @@ lumicrop_array checked_array(const lumicrop_array* given, const std::string& nam
     bool empty = false;
     for (int64_t axis = 0; axis < ndim; ++axis) {
         if (array.shape[axis] < 0)
-            refuse(name + ": shape[" + std::to_string(axis) + "] is " + std::to_string(array.shape[axis]) + ", 0 or more expected");
+            refuse(name + ": shape[" + std::to_string(axis) + "] is " + std::to_string(array.shape[axis]) +
+                   ", 0 or more expected");
         empty = empty || array.shape[axis] == 0;
     }
     if (empty) return array;
@@ -74,7 +76,8 @@ lumicrop_array checked_array(const lumicrop_array* given, const std::string& nam
                    ", a multiple of the element's " + std::to_string(size) + " bytes expected");
         int64_t reach;
         if (__builtin_mul_overflow(array.strides[axis], array.shape[axis] - 1, &reach))
-            refuse(name + ": strides[" + std::to_string(axis) + "] times shape[" + std::to_string(axis) + "] exceeds 64 bits");
+            refuse(name + ": strides[" + std::to_string(axis) + "] times shape[" + std::to_string(axis) +
+                   "] exceeds 64 bits");
     }
     return array;
 }
@@ -108,16 +111,26 @@ auto with_element(const Column& column, int64_t i, Use use)
 
 } // namespace
 
-int64_t size_of(Dtype dtype) { return facts_of(static_cast<int32_t>(dtype))->size; }
-const char* name_of(Dtype dtype) { return facts_of(static_cast<int32_t>(dtype))->name; }
-bool is_integer(Dtype dtype) { return facts_of(static_cast<int32_t>(dtype))->integer; }
+int64_t size_of(Dtype dtype)
+{
+    return facts_of(static_cast<int32_t>(dtype))->size;
+}
+const char* name_of(Dtype dtype)
+{
+    return facts_of(static_cast<int32_t>(dtype))->name;
+}
+bool is_integer(Dtype dtype)
+{
+    return facts_of(static_cast<int32_t>(dtype))->integer;
+}
 
 Column checked_column(const lumicrop_array* given, const std::string& name, int64_t length, ColumnKind kind)
 {
     if (given == nullptr) return {};
     const lumicrop_array array = checked_array(given, name, 1);
     if (array.shape[0] != length)
-        refuse(name + " has " + std::to_string(array.shape[0]) + " values, " + std::to_string(length) + " detections expected");
+        refuse(name + " has " + std::to_string(array.shape[0]) + " values, " + std::to_string(length) +
+               " detections expected");
     const Dtype dtype{array.dtype};
     if (!accepts(kind, dtype)) refuse(name + " is " + name_of(dtype) + ", " + expected_of(kind) + " expected");
     static std::byte nothing[8];

@@ -43,7 +43,8 @@ public:
 private:
     void read_choices()
     {
-        channel_.gathered = choice("source", given_.source, 1, 2, "LUMICROP_GIVEN (1) or LUMICROP_GATHERED (2)") == LUMICROP_GATHERED;
+        channel_.gathered =
+            choice("source", given_.source, 1, 2, "LUMICROP_GIVEN (1) or LUMICROP_GATHERED (2)") == LUMICROP_GATHERED;
         channel_.method = choice("method", given_.method, 1, 2, "LUMICROP_SUM (1) or LUMICROP_FILTER (2)") == LUMICROP_SUM
                               ? Method::sum
                               : Method::filter;
@@ -55,9 +56,11 @@ private:
                            : channel_.gathered                    ? Padding::geometry
                                                                   : Padding::zeros;
         if (channel_.method == Method::sum) return;
-        const int32_t model = choice("model", given_.model, 1, 3,
-                                     "one of LUMICROP_ISOGAUSS (1), LUMICROP_GAUSS (2), LUMICROP_SPLINE (3)");
-        channel_.model = model == LUMICROP_ISOGAUSS ? Model::isogauss : model == LUMICROP_GAUSS ? Model::gauss : Model::spline;
+        const int32_t model =
+            choice("model", given_.model, 1, 3, "one of LUMICROP_ISOGAUSS (1), LUMICROP_GAUSS (2), LUMICROP_SPLINE (3)");
+        channel_.model = model == LUMICROP_ISOGAUSS ? Model::isogauss
+                         : model == LUMICROP_GAUSS  ? Model::gauss
+                                                    : Model::spline;
     }
 
     void read_images()
@@ -78,7 +81,8 @@ private:
             channel_.n = given_.n_detections;
             if (channel_.n < 0 && detections_.ch == nullptr) {
                 if (n_channels_ > 1)
-                    refuse(which_ + "n_detections is -1: of several gathered channels without ch each must state its number");
+                    refuse(which_ +
+                           "n_detections is -1: of several gathered channels without ch each must state its number");
                 channel_.n = detections_.n;
             }
             return;
@@ -114,13 +118,16 @@ private:
         if (channel_.model == Model::isogauss) {
             channel_.psf_sigma_nm = width("psf_sigma_nm", given_.psf_sigma_nm, columns.sigma_fit != nullptr, "sigma_fit");
         } else if (channel_.model == Model::gauss) {
-            channel_.psf_sigma_x_nm = width("psf_sigma_x_nm", given_.psf_sigma_x_nm,
-                                            columns.sigma_x_fit != nullptr || columns.sigma_fit != nullptr, "sigma_x_fit or sigma_fit");
-            channel_.psf_sigma_y_nm = width("psf_sigma_y_nm", given_.psf_sigma_y_nm,
-                                            columns.sigma_y_fit != nullptr || columns.sigma_fit != nullptr, "sigma_y_fit or sigma_fit");
+            channel_.psf_sigma_x_nm =
+                width("psf_sigma_x_nm", given_.psf_sigma_x_nm,
+                      columns.sigma_x_fit != nullptr || columns.sigma_fit != nullptr, "sigma_x_fit or sigma_fit");
+            channel_.psf_sigma_y_nm =
+                width("psf_sigma_y_nm", given_.psf_sigma_y_nm,
+                      columns.sigma_y_fit != nullptr || columns.sigma_fit != nullptr, "sigma_y_fit or sigma_fit");
             channel_.psf_theta_deg = given_.psf_theta_deg;
             if (columns.sigma_angle == nullptr && !std::isfinite(given_.psf_theta_deg))
-                refuse(which_ + "psf_theta_deg is " + text_of(given_.psf_theta_deg) + ", a finite number of degrees expected");
+                refuse(which_ + "psf_theta_deg is " + text_of(given_.psf_theta_deg) +
+                       ", a finite number of degrees expected");
         } else {
             if (given_.spline == nullptr) refuse(which_ + "spline is NULL, a lumicrop_spline expected for the model spline");
             channel_.spline = &given_.spline->view();
@@ -144,21 +151,24 @@ private:
 
     int32_t choice(const char* name, int32_t value, int32_t low, int32_t high, const char* expected)
     {
-        if (value < low || value > high) refuse(which_ + name + " is " + std::to_string(value) + ", " + expected + " expected");
+        if (value < low || value > high)
+            refuse(which_ + name + " is " + std::to_string(value) + ", " + expected + " expected");
         return value;
     }
     int64_t crop_size(const char* name, int64_t value)
     {
         if (value < 1) refuse(which_ + name + " is " + std::to_string(value) + ", at least 1 pixel expected");
         if (value > kLargestCrop)
-            refuse(which_ + name + " is " + std::to_string(value) + ", at most " + std::to_string(kLargestCrop) + " pixels are supported",
+            refuse(which_ + name + " is " + std::to_string(value) + ", at most " + std::to_string(kLargestCrop) +
+                       " pixels are supported",
                    LUMICROP_UNSUPPORTED);
         return value;
     }
     int64_t same_or_absent(const char* name, int64_t stated, int64_t actual)
     {
         if (stated != 0 && stated != actual)
-            refuse(which_ + name + " is " + std::to_string(stated) + ", but the crops in images have " + std::to_string(actual));
+            refuse(which_ + name + " is " + std::to_string(stated) + ", but the crops in images have " +
+                   std::to_string(actual));
         return actual;
     }
     int64_t frame_size(const char* name, int64_t value)
@@ -176,7 +186,8 @@ private:
     }
     double width(const char* name, double value, bool column_given, const char* column)
     {
-        if (std::isnan(value) && !column_given) refuse(which_ + name + " is nan, a width in nm expected, or a column " + column);
+        if (std::isnan(value) && !column_given)
+            refuse(which_ + name + " is nan, a width in nm expected, or a column " + column);
         return value;
     }
     void require(const char* name, const lumicrop_array* column, const char* why)
@@ -203,11 +214,13 @@ std::vector<lumicrop_channel> adopted_channels(const lumicrop_channel* channels,
     int64_t step = 0;
     for (int64_t k = 0; k < n_channels; ++k) {
         const std::string name = "channel " + std::to_string(k + 1);
-        adopted_ones.push_back(adopted(bytes + k * step, name, LUMICROP_SIZE_UP_TO(lumicrop_channel, psf_theta_deg), defaults));
+        adopted_ones.push_back(
+            adopted(bytes + k * step, name, LUMICROP_SIZE_UP_TO(lumicrop_channel, psf_theta_deg), defaults));
         const int64_t size = adopted_ones.back().struct_size;
         if (k == 0) step = size;
         if (size != step)
-            refuse(name + ": struct_size is " + std::to_string(size) + ", " + std::to_string(step) + " expected, as channel 1 states");
+            refuse(name + ": struct_size is " + std::to_string(size) + ", " + std::to_string(step) +
+                   " expected, as channel 1 states");
     }
     return adopted_ones;
 }
@@ -229,8 +242,9 @@ Uses uses_of(const std::vector<Channel>& channels, const lumicrop_detections& gi
         uses.position |= filter;
         uses.z |= filter && channel.model == Model::spline;
         uses.elliptic |= filter && channel.model == Model::gauss;
-        uses.sigma |= filter && (channel.model == Model::isogauss ||
-                                 (channel.model == Model::gauss && (given.sigma_x_fit == nullptr || given.sigma_y_fit == nullptr)));
+        uses.sigma |=
+            filter && (channel.model == Model::isogauss ||
+                       (channel.model == Model::gauss && (given.sigma_x_fit == nullptr || given.sigma_y_fit == nullptr)));
     }
     return uses;
 }
@@ -261,8 +275,8 @@ Column checked_output(const char* name, const lumicrop_array* array, int64_t n, 
 {
     const Column column = checked_column(array, name, n, kind);
     if (column && n > 1 && std::llabs(column.stride) < size_of(column.dtype))
-        refuse(std::string(name) + ": strides[0] is " + std::to_string(column.stride) + ", outputs must not share memory: at least " +
-               std::to_string(size_of(column.dtype)) + " bytes expected");
+        refuse(std::string(name) + ": strides[0] is " + std::to_string(column.stride) +
+               ", outputs must not share memory: at least " + std::to_string(size_of(column.dtype)) + " bytes expected");
     return column;
 }
 
@@ -277,7 +291,8 @@ void put_in_order(Job& job)
         Channel& channel = job.channels[k];
         const std::string which = "channel " + std::to_string(k + 1) + ": ";
         if (channel.n < 0) {
-            if (!labels_known) refuse(which + "n_detections is -1: labels in device memory cannot be counted, a number expected");
+            if (!labels_known)
+                refuse(which + "n_detections is -1: labels in device memory cannot be counted, a number expected");
             channel.n = counts[k];
         }
         if (labels_known && counts[k] != channel.n)
@@ -285,10 +300,12 @@ void put_in_order(Job& job)
                    (channel.gathered ? "detections" : "crops") + " expected");
         channel.first = total;
         if (!job.positions.empty()) channel.positions = job.positions.data() + total;
-        if (__builtin_add_overflow(total, channel.n, &total)) refuse(which + "n_detections exceeds 64 bits with the channels before it");
+        if (__builtin_add_overflow(total, channel.n, &total))
+            refuse(which + "n_detections exceeds 64 bits with the channels before it");
     }
     if (total != job.n)
-        refuse("the channels have " + std::to_string(total) + " crops in all, " + std::to_string(job.n) + " detections expected");
+        refuse("the channels have " + std::to_string(total) + " crops in all, " + std::to_string(job.n) +
+               " detections expected");
 }
 
 /// Arrays that the backend cannot reach.
@@ -334,7 +351,8 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     lumicrop_detections columns{};
     columns.origin = LUMICROP_FIRST_PIXEL;
     columns = adopted(detections, "detections", LUMICROP_SIZE_UP_TO(lumicrop_detections, sigma_y_fit), columns);
-    const lumicrop_result outputs = adopted(result, "result", LUMICROP_SIZE_UP_TO(lumicrop_result, denominator), lumicrop_result{});
+    const lumicrop_result outputs =
+        adopted(result, "result", LUMICROP_SIZE_UP_TO(lumicrop_result, denominator), lumicrop_result{});
 
     if (columns.n < 0) refuse("detections: n is " + std::to_string(columns.n) + ", 0 or more expected");
     if (columns.origin != LUMICROP_FIRST_PIXEL && columns.origin != LUMICROP_PIXEL_CORNER)

@@ -62,8 +62,9 @@ void check_frames(const Job& job, const Channel& channel, int64_t number)
             const int64_t i = channel.positions == nullptr ? channel.first + j : channel.positions[j];
             const auto frame = element<Whole>(frames, i);
             if (frame < 0 || static_cast<uint64_t>(frame) >= n_frames)
-                refuse("channel " + std::to_string(number) + ": frame[" + std::to_string(i) + "] is " + std::to_string(frame) +
-                       ", a frame from 0 to " + std::to_string(static_cast<int64_t>(n_frames) - 1) + " expected");
+                refuse("channel " + std::to_string(number) + ": frame[" + std::to_string(i) + "] is " +
+                       std::to_string(frame) + ", a frame from 0 to " + std::to_string(static_cast<int64_t>(n_frames) - 1) +
+                       " expected");
         }
     });
 }

@@ -27,7 +27,8 @@ std::vector<double> checked_coefficients(const lumicrop_array* given, const int6
     for (int axis = 0; axis < 3; ++axis)
         if (array.shape[axis] != expected[axis]) {
             const auto text = [](const int64_t(&shape)[3]) {
-                return "(" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) + ", " + std::to_string(shape[2]) + ")";
+                return "(" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) + ", " + std::to_string(shape[2]) +
+                       ")";
             };
             refuse(name + " has shape " + text(array.shape) + ", " + text(expected) +
                    " expected: (len(tz) - 4, len(ty) - 4, len(tx) - 4)");
@@ -43,8 +44,8 @@ std::vector<double> checked_coefficients(const lumicrop_array* given, const int6
             for (int64_t ix = 0; ix < expected[2]; ++ix) {
                 const double value = read_real(row, ix);
                 if (!std::isfinite(value))
-                    refuse(name + "[" + std::to_string(iz) + "][" + std::to_string(iy) + "][" + std::to_string(ix) + "] is " +
-                           std::to_string(value) + ", a finite number expected");
+                    refuse(name + "[" + std::to_string(iz) + "][" + std::to_string(iy) + "][" + std::to_string(ix) +
+                           "] is " + std::to_string(value) + ", a finite number expected");
                 values.push_back(value);
             }
         }
@@ -72,8 +73,8 @@ SplineAxis::SplineAxis(const lumicrop_array* given, const std::string& name)
     const int64_t last = n_coefficients();
     const double low = knots_[kSplineDegree], high = knots_[static_cast<std::size_t>(last)];
     if (!(low < high))
-        refuse(name + ": the domain from knot 3 to knot " + std::to_string(last) + " is empty, " + name + "[3] < " + name + "[" +
-               std::to_string(last) + "] expected");
+        refuse(name + ": the domain from knot 3 to knot " + std::to_string(last) + " is empty, " + name + "[3] < " + name +
+               "[" + std::to_string(last) + "] expected");
     inverse_step_ = static_cast<double>(last - kSplineDegree) / (high - low);
     polynomials_.resize(static_cast<std::size_t>(last));
     for (int64_t j = kSplineDegree; j < last; ++j)
@@ -81,7 +82,8 @@ SplineAxis::SplineAxis(const lumicrop_array* given, const std::string& name)
             polynomials_[static_cast<std::size_t>(j)] = math::basis_polynomials(knots_.data(), j);
 }
 
-Spline::Spline(const lumicrop_array* tx, const lumicrop_array* ty, const lumicrop_array* tz, const lumicrop_array* coefficients)
+Spline::Spline(const lumicrop_array* tx, const lumicrop_array* ty, const lumicrop_array* tz,
+               const lumicrop_array* coefficients)
     : x_(tx, "tx"), y_(ty, "ty"), z_(tz, "tz"),
       wide_(checked_coefficients(coefficients, {z_.n_coefficients(), y_.n_coefficients(), x_.n_coefficients()}))
 {

@@ -24,7 +24,9 @@ Struct adopted(const void* given, const std::string& name, int64_t smallest, Str
             refuse(name + ": byte " + std::to_string(i) + " of " + std::to_string(size) +
                        " is set, a field that this library (version " + lumicrop_version() + ") does not know",
                    LUMICROP_UNSUPPORTED);
-    std::memcpy(&defaults, given, static_cast<std::size_t>(size < static_cast<int64_t>(sizeof(Struct)) ? size : static_cast<int64_t>(sizeof(Struct))));
+    std::memcpy(
+        &defaults, given,
+        static_cast<std::size_t>(size < static_cast<int64_t>(sizeof(Struct)) ? size : static_cast<int64_t>(sizeof(Struct))));
     return defaults;
 }
 

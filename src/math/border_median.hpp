@@ -31,8 +31,14 @@ LUMICROP_HOST_DEVICE Middle<Real> middle_of(Real (&values)[kCount])
 }
 
 /// Indices of the middle among `count` sorted values, count > 0.
-LUMICROP_HOST_DEVICE constexpr int64_t lower_middle(int64_t count) { return (count - 1) / 2; }
-LUMICROP_HOST_DEVICE constexpr int64_t upper_middle(int64_t count) { return count / 2; }
+LUMICROP_HOST_DEVICE constexpr int64_t lower_middle(int64_t count)
+{
+    return (count - 1) / 2;
+}
+LUMICROP_HOST_DEVICE constexpr int64_t upper_middle(int64_t count)
+{
+    return count / 2;
+}
 
 } // namespace math
 } // namespace LUMICROP_TARGET

@@ -24,8 +24,7 @@ struct ErrorFunction<float>
     static LUMICROP_HOST_DEVICE Real scaled_erfc(Real t)
     {
         return polynomial(t, 5.268351037e-5f, 2.172573909e-5f, -0.0005971377673f, 0.0007194820142f, 0.004271081637f,
-                          -0.02439489401f, 0.07166541301f, -0.1501157318f, 0.2456038258f, -0.3262335653f,
-                          0.179001151f);
+                          -0.02439489401f, 0.07166541301f, -0.1501157318f, 0.2456038258f, -0.3262335653f, 0.179001151f);
     }
     template <class Real>
     static LUMICROP_HOST_DEVICE Real exponential(Real r) // |r| <= ln(2)/2
@@ -45,12 +44,13 @@ struct ErrorFunction<double>
     template <class Real>
     static LUMICROP_HOST_DEVICE Real scaled_erfc(Real t)
     {
-        return polynomial(t, -4.22972981799744458e-11, -1.33030233049690808e-9, -3.14750727838828784e-9, 1.00668266978502306e-8,
-                          2.94728760069381109e-8, -7.41600111743012635e-8, -1.82104701499065401e-7, 6.60725622975195403e-7,
-                          7.48048896534735949e-7, -6.18404772883632092e-6, 3.58382760352940007e-6, 0.0000478989660739003672,
-                          -0.000152462678534099817, -0.0000255353657047210057, 0.00180296241732191972, -0.00822062115020891387,
-                          0.0241432239724886758, -0.0548023266952243086, 0.102604312032193336, -0.163571895523916835,
-                          0.226008066916621547, -0.273421931495426543, 0.145589721275038539);
+        return polynomial(t, -4.22972981799744458e-11, -1.33030233049690808e-9, -3.14750727838828784e-9,
+                          1.00668266978502306e-8, 2.94728760069381109e-8, -7.41600111743012635e-8, -1.82104701499065401e-7,
+                          6.60725622975195403e-7, 7.48048896534735949e-7, -6.18404772883632092e-6, 3.58382760352940007e-6,
+                          0.0000478989660739003672, -0.000152462678534099817, -0.0000255353657047210057,
+                          0.00180296241732191972, -0.00822062115020891387, 0.0241432239724886758, -0.0548023266952243086,
+                          0.102604312032193336, -0.163571895523916835, 0.226008066916621547, -0.273421931495426543,
+                          0.145589721275038539);
     }
     template <class Real>
     static LUMICROP_HOST_DEVICE Real exponential(Real r)
@@ -90,7 +90,8 @@ LUMICROP_HOST_DEVICE Real erfc_of_size(Real x)
     using Constants = ErrorFunction<ScalarOf<Real>>;
     const Real limit(Constants::kLimit);
     const Real size = smaller(absolute(x), limit);
-    const Real value = exp_minus(size * size) * Constants::scaled_erfc((size - Real(Constants::kK)) / (size + Real(Constants::kK)));
+    const Real value =
+        exp_minus(size * size) * Constants::scaled_erfc((size - Real(Constants::kK)) / (size + Real(Constants::kK)));
     return select(size < limit, value, Real(0));
 }
 

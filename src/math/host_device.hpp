@@ -60,16 +60,40 @@ LUMICROP_HOST_DEVICE double muladd(double a, double b, double c)
 #endif
 }
 
-LUMICROP_HOST_DEVICE float select(bool condition, float a, float b) { return condition ? a : b; }
-LUMICROP_HOST_DEVICE double select(bool condition, double a, double b) { return condition ? a : b; }
-LUMICROP_HOST_DEVICE float absolute(float x) { return __builtin_fabsf(x); }
-LUMICROP_HOST_DEVICE double absolute(double x) { return __builtin_fabs(x); }
+LUMICROP_HOST_DEVICE float select(bool condition, float a, float b)
+{
+    return condition ? a : b;
+}
+LUMICROP_HOST_DEVICE double select(bool condition, double a, double b)
+{
+    return condition ? a : b;
+}
+LUMICROP_HOST_DEVICE float absolute(float x)
+{
+    return __builtin_fabsf(x);
+}
+LUMICROP_HOST_DEVICE double absolute(double x)
+{
+    return __builtin_fabs(x);
+}
 
 /// The smaller and the larger of two; where one is NaN, b.
-LUMICROP_HOST_DEVICE float smaller(float a, float b) { return a < b ? a : b; }
-LUMICROP_HOST_DEVICE double smaller(double a, double b) { return a < b ? a : b; }
-LUMICROP_HOST_DEVICE float larger(float a, float b) { return a > b ? a : b; }
-LUMICROP_HOST_DEVICE double larger(double a, double b) { return a > b ? a : b; }
+LUMICROP_HOST_DEVICE float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+LUMICROP_HOST_DEVICE double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+LUMICROP_HOST_DEVICE float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+LUMICROP_HOST_DEVICE double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
 
 /// Rounds by adding and taking away: |x| below 2^22 (float), 2^51 (double).
 template <class Scalar>

@@ -17,8 +17,14 @@ struct FilterSums
     double products; // sum w (crop - b), raw counts
 };
 
-LUMICROP_HOST_DEVICE bool is_finite(double x) { return absolute(x) <= 1.7976931348623157e308; }
-LUMICROP_HOST_DEVICE double not_a_number() { return __builtin_nan(""); }
+LUMICROP_HOST_DEVICE bool is_finite(double x)
+{
+    return absolute(x) <= 1.7976931348623157e308;
+}
+LUMICROP_HOST_DEVICE double not_a_number()
+{
+    return __builtin_nan("");
+}
 
 /// sum p^2 with p = w / sum w; NaN where the squares are too small to be told from 0.
 LUMICROP_HOST_DEVICE double filter_denominator(const FilterSums& sums)
@@ -34,11 +40,20 @@ LUMICROP_HOST_DEVICE bool is_countable(double psf_sum, double denominator)
 }
 
 /// N_raw = sum p (crop - b) / sum p^2.
-LUMICROP_HOST_DEVICE double filter_counts(const FilterSums& sums) { return sums.products * sums.weights / sums.squares; }
+LUMICROP_HOST_DEVICE double filter_counts(const FilterSums& sums)
+{
+    return sums.products * sums.weights / sums.squares;
+}
 
 /// Background to subtract, in counts above the camera's offset, from the fitted one in photons per pixel: times qe / gain.
-LUMICROP_HOST_DEVICE double counts_per_photon(double gain, double qe) { return qe / gain; }
-LUMICROP_HOST_DEVICE double photons_per_count(double gain, double qe) { return gain / qe; }
+LUMICROP_HOST_DEVICE double counts_per_photon(double gain, double qe)
+{
+    return qe / gain;
+}
+LUMICROP_HOST_DEVICE double photons_per_count(double gain, double qe)
+{
+    return gain / qe;
+}
 
 /// A number as two of the narrower type, so that subtracting both from a pixel loses nothing.
 template <class Scalar>

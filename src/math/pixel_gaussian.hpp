@@ -56,7 +56,8 @@ template <class Real>
 LUMICROP_HOST_DEVICE Real fraction_between(const PixelEdge<Real>& lower, const PixelEdge<Real>& upper)
 {
     const Real around_centre = Real(2) - lower.tail - upper.tail;
-    const Real twice = select(lower.x > Real(0), lower.tail - upper.tail, select(upper.x < Real(0), upper.tail - lower.tail, around_centre));
+    const Real twice = select(lower.x > Real(0), lower.tail - upper.tail,
+                              select(upper.x < Real(0), upper.tail - lower.tail, around_centre));
     return Real(ScalarOf<Real>(0.5)) * twice;
 }
 
@@ -66,8 +67,14 @@ constexpr int kSeriesTerms = 10;
 
 /// Widest pixel that the series serves. The first term left out is (m scale)^20 / 21! of the first: below 2e-8 (float) and 3e-16
 /// (double) of the sum where exp(-m^2) is above 2e-9 (float, m = 4.5) and 1e-18 (double, m = 6.4).
-LUMICROP_HOST_DEVICE constexpr double series_limit(float) { return 1.0; }
-LUMICROP_HOST_DEVICE constexpr double series_limit(double) { return 0.25; }
+LUMICROP_HOST_DEVICE constexpr double series_limit(float)
+{
+    return 1.0;
+}
+LUMICROP_HOST_DEVICE constexpr double series_limit(double)
+{
+    return 0.25;
+}
 
 template <class Real>
 struct PixelSeries
@@ -88,7 +95,14 @@ LUMICROP_HOST_DEVICE PixelSeries<Real> pixel_series(Real half)
     for (int j = 1; j < kSeriesTerms; ++j) powers[j] = powers[j - 1] * h2;
 
     Real sum(0);
-    Scalar inverse_factorial[8] = {1, Scalar(-1.0), Scalar(1.0 / 2), Scalar(-1.0 / 6), Scalar(1.0 / 24), Scalar(-1.0 / 120), Scalar(1.0 / 720), Scalar(-1.0 / 5040)};
+    Scalar inverse_factorial[8] = {1,
+                                   Scalar(-1.0),
+                                   Scalar(1.0 / 2),
+                                   Scalar(-1.0 / 6),
+                                   Scalar(1.0 / 24),
+                                   Scalar(-1.0 / 120),
+                                   Scalar(1.0 / 720),
+                                   Scalar(-1.0 / 5040)};
     for (int i = 7; i >= 0; --i) sum = muladd(sum, h2, Real(inverse_factorial[i] / Scalar(2 * kLast + 2 * i + 1)));
     Real integral = powers[kLast] * sum;
 

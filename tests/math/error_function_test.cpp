@@ -59,7 +59,8 @@ long double exact_fraction_around(long double middle, long double half)
 {
     const long double low = middle - half, high = middle + half;
     if (half > 5e-4L) return exact_fraction(low, high);
-    return half / 3 * (std::exp(-low * low) + 4 * std::exp(-middle * middle) + std::exp(-high * high)) / 1.7724538509055160273L;
+    return half / 3 * (std::exp(-low * low) + 4 * std::exp(-middle * middle) + std::exp(-high * high)) /
+           1.7724538509055160273L;
 }
 
 /// Both forms of a pixel's fraction are good enough for SPEC section 7, each over the widths it serves, out to where a crop
@@ -86,7 +87,8 @@ TYPED_TEST(ErrorFunctionOf, FractionsAreWithinHalfOfTheSpecifiedBound)
             const double x = std::fabs(static_cast<double>(middle));
             // A tail that holds less than the bound of the whole may be rounded off.
             const double slack = sizeof(TypeParam) == 4 ? 1.3e-7 * x * x : 3e-16 * x * x;
-            ASSERT_NEAR(static_cast<double>(value), static_cast<double>(expected), (allowed + slack) * static_cast<double>(expected) + 1e-30)
+            ASSERT_NEAR(static_cast<double>(value), static_cast<double>(expected),
+                        (allowed + slack) * static_cast<double>(expected) + 1e-30)
                 << "width " << width << " middle " << static_cast<double>(middle);
         }
     }

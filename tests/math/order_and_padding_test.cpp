@@ -23,7 +23,8 @@ TEST(SortingNetwork, SortsAnyNumberOfValues)
         for (int64_t trial = 0; trial < trials; ++trial) {
             std::vector<double> values(static_cast<std::size_t>(count));
             for (int64_t i = 0; i < count; ++i)
-                values[static_cast<std::size_t>(i)] = count <= 16 ? static_cast<double>(trial >> i & 1) : static_cast<double>(chance() % 97);
+                values[static_cast<std::size_t>(i)] =
+                    count <= 16 ? static_cast<double>(trial >> i & 1) : static_cast<double>(chance() % 97);
             sort(values.data(), count);
             ASSERT_TRUE(std::is_sorted(values.begin(), values.end())) << count << " values, trial " << trial;
         }
@@ -83,7 +84,8 @@ std::vector<bool> flooded(const std::vector<bool>& zero, int64_t height, int64_t
         const auto pixel = static_cast<std::size_t>(row * width + column);
         if (!zero[pixel] || padding[pixel]) continue;
         padding[pixel] = true;
-        for (const auto& [dy, dx] : {std::pair<int, int>{-1, 0}, {1, 0}, {0, -1}, {0, 1}}) open.push_back({row + dy, column + dx});
+        for (const auto& [dy, dx] : {std::pair<int, int>{-1, 0}, {1, 0}, {0, -1}, {0, 1}})
+            open.push_back({row + dy, column + dx});
     }
     return padding;
 }
@@ -107,7 +109,8 @@ TEST(Padding, GrowsInEveryCropAsInOneAlone)
         for (std::size_t crop = 0; crop < 16; ++crop) {
             const std::vector<bool> expected = flooded(single[crop], height, width);
             for (std::size_t pixel = 0; pixel < n; ++pixel)
-                ASSERT_EQ((padding[pixel] >> crop & 1) != 0, expected[pixel]) << height << "x" << width << " trial " << trial;
+                ASSERT_EQ((padding[pixel] >> crop & 1) != 0, expected[pixel])
+                    << height << "x" << width << " trial " << trial;
         }
     }
 }
