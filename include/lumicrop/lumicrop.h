@@ -49,7 +49,8 @@
 
 #include <stdint.h>
 
-/* clang-format off: comments stand in columns here */
+/* Comments stand in columns here. */
+/* clang-format off */
 
 #if defined(LUMICROP_STATIC)
 #define LUMICROP_API
