@@ -1,0 +1,43 @@
+// One call of lumicrop, made ready: a method over a source.
+#ifndef LUMICROP_BENCH_JOB_HPP
+#define LUMICROP_BENCH_JOB_HPP
+
+#include <string>
+#include <vector>
+
+#include "lumicrop/lumicrop.hpp"
+#include "source.hpp"
+
+namespace bench {
+
+enum class Method { sum, isogauss, gauss, gauss_unrotated, spline };
+
+inline constexpr Method kMethods[] = {Method::sum, Method::isogauss, Method::gauss, Method::gauss_unrotated, Method::spline};
+
+/// "sum", "filter/isogauss", "filter/gauss" (an angle per detection), "filter/gauss-unrotated", "filter/spline".
+const char* name(Method method);
+
+class Job
+{
+public:
+    /// The first `n` detections of `source`, which stays where it is as long as the job lives.
+    Job(Method method, const Source& source, int64_t n);
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    void run(lumicrop::Context& context);
+    const std::vector<float>& photons() const { return photons_; }
+
+private:
+    lumicrop_array images_, frame_, X0_, Y0_, x_fit_, y_fit_, z_fit_, os_fit_, sigma_fit_, sigma_x_fit_, sigma_y_fit_,
+        sigma_angle_;
+    std::vector<float> photons_;
+    lumicrop_array photons_column_;
+    lumicrop_channel channel_;
+    lumicrop_detections detections_;
+    lumicrop_result result_;
+};
+
+} // namespace bench
+
+#endif

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it into an empty environment, and uses it from a folder where no source lies.
+#
+#   tests/consumer/wheel.sh [PYTHON]
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=scripts/setup.sh
+source "$root/scripts/setup.sh"
+python=${1:-$(find_python)}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$python" -m venv "$work/empty"
+pip=("$work/empty/bin/python" -m pip --quiet --disable-pip-version-check)
+
+echo "== wheel"
+CMAKE_BUILD_PARALLEL_LEVEL=$jobs "${pip[@]}" wheel --no-deps --wheel-dir "$work/dist" "$root"
+wheel=$(echo "$work"/dist/lumicrop-*.whl)
+echo "  $(basename "$wheel"), $(stat -c %s "$wheel") bytes"
+
+echo "== empty environment"
+"${pip[@]}" install "$wheel"
+mkdir "$work/elsewhere"
+cp "$here/wheel_consumer.py" "$work/elsewhere/"
+cd "$work/elsewhere"
+env -u PYTHONPATH -u LUMICROP_LIBRARY "$work/empty/bin/python" wheel_consumer.py
+"$work/empty/bin/lumicrop" info

@@ -1,0 +1,28 @@
+// What the oracle says of every detection of a job, and the comparison with what came back.
+#pragma once
+
+#include "../oracle/bounds.hpp"
+#include "job.hpp"
+#include "run_job.hpp"
+
+namespace test {
+
+struct Expected
+{
+    std::vector<oracle::Answer> answers; ///< in detection order
+    std::vector<oracle::Precision> precision;
+    std::vector<Place> places;
+};
+
+/// The crop of one detection, cut out of its frame where the job gathers.
+oracle::Crop crop_of(const Job& job, const Place& place, int64_t detection);
+
+/// One detection by the oracle.
+oracle::Answer answer_of(const Job& job, const Place& place, int64_t detection);
+
+Expected expect(const Job& job);
+
+/// Fails the running test with the first few detections that lie outside SPEC 7. True: all lie within.
+bool agrees(const Job& job, const Expected& expected, const Outputs& outputs, const std::string& who);
+
+} // namespace test

@@ -1,0 +1,95 @@
+// One call of lumicrop_integrate as plain values: what the oracle reads and what the runner lays out in memory.
+#pragma once
+
+#include "../oracle/psf.hpp"
+#include "../support/typed_array.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace test {
+
+/// A spline and the types in which it is handed over.
+struct SplineInput
+{
+    oracle::Spline values;
+    lumicrop_dtype knots = LUMICROP_F64;
+    lumicrop_dtype coefficients = LUMICROP_F64;
+    std::string kind;
+};
+
+/// Fields as in lumicrop_channel. `pixels` are (n, height, width) crops or (n_frames, frame_height, frame_width) frames.
+struct ChannelInput
+{
+    lumicrop_source source = LUMICROP_GIVEN;
+    lumicrop_method method = LUMICROP_FILTER;
+    lumicrop_model model = LUMICROP_ISOGAUSS;
+    lumicrop_padding padding = LUMICROP_PADDING_DEFAULT;
+    lumicrop_dtype dtype = LUMICROP_F32;
+    std::vector<double> pixels;
+    Layout layout;
+    int64_t n = 0; ///< detections
+    int64_t height = 0;
+    int64_t width = 0;
+    int64_t n_frames = 0;
+    int64_t frame_height = 0; ///< GIVEN: 0 where unknown
+    int64_t frame_width = 0;
+    bool state_n = false; ///< pass n as n_detections
+    double pixel_y_nm = 100;
+    double pixel_x_nm = 100;
+    double gain = 1;
+    double qe = 1;
+    double camera_offset = 0;
+    std::optional<double> psf_sigma_nm, psf_sigma_x_nm, psf_sigma_y_nm, psf_theta_deg;
+    std::shared_ptr<const SplineInput> spline;
+
+    lumicrop_padding rule() const
+    {
+        if (padding != LUMICROP_PADDING_DEFAULT) return padding;
+        return source == LUMICROP_GIVEN ? LUMICROP_PADDING_ZEROS : LUMICROP_PADDING_GEOMETRY;
+    }
+    bool needs_whole_origins() const { return source == LUMICROP_GATHERED || rule() == LUMICROP_PADDING_GEOMETRY; }
+    bool needs_origins() const { return needs_whole_origins() || method == LUMICROP_FILTER; }
+    bool is_filter(lumicrop_model of) const { return method == LUMICROP_FILTER && model == of; }
+};
+
+/// A detection-aligned column, with values as its type holds them.
+struct ColumnInput
+{
+    std::vector<double> values;
+    lumicrop_dtype dtype = LUMICROP_F64;
+    Layout layout;
+};
+using Column = std::optional<ColumnInput>;
+
+struct Job
+{
+    std::string name;
+    std::vector<ChannelInput> channels;
+    int64_t n = 0;
+    lumicrop_origin origin = LUMICROP_FIRST_PIXEL;
+    Column ch, frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma_fit, sigma_x_fit, sigma_y_fit, sigma_angle;
+    lumicrop_dtype output = LUMICROP_F64; ///< of the four columns of numbers
+    Layout output_layout;
+};
+
+/// Channel (from 0) and place in that channel's stack of each detection.
+struct Place
+{
+    int64_t channel;
+    int64_t crop;
+};
+std::vector<Place> places(const Job& job);
+
+/// `job` with its channel's detections `chosen` alone, in that order. One channel, GIVEN or GATHERED.
+Job only(const Job& job, const std::vector<int64_t>& chosen);
+
+inline Column column(std::vector<double> values, lumicrop_dtype dtype = LUMICROP_F64)
+{
+    for (double& value : values) value = as_held(dtype, value);
+    return ColumnInput{std::move(values), dtype, {}};
+}
+
+} // namespace test
