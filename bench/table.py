@@ -183,7 +183,7 @@ def table(rows: dict) -> str:
         if name.startswith("call/") or "seconds" not in row:
             continue
         seed, ratio = row.get("seed", {}), over_seed(row)
-        error = f"{seed['error lumicrop']:.2f} ({seed['error seed']:.2f})" if "error lumicrop" in seed else ""
+        error = f"{seed['error lumicrop']:.1g} ({seed['error seed']:.1g})" if "error lumicrop" in seed else ""
         lines.append(
             f"| `{name}` | {millions(row.get('crops/s'))} | {row['bytes/s'] / 1e9:.2f} | "
             f"{'' if 'share' not in row else format(row['share'], '.0%')} | {row.get('spread of share', row['spread']):.0%} | "

@@ -14,9 +14,11 @@ namespace {
 using test::Photometry;
 
 class EdgeCases : public test::EveryBackend
-{};
+{
+};
 
-test::Job one_sum(std::vector<double> pixels, int64_t height, int64_t width, lumicrop_dtype dtype, lumicrop_padding padding = LUMICROP_PADDING_DEFAULT)
+test::Job one_sum(std::vector<double> pixels, int64_t height, int64_t width, lumicrop_dtype dtype,
+                  lumicrop_padding padding = LUMICROP_PADDING_DEFAULT)
 {
     test::Job job;
     job.name = "one crop";
@@ -57,8 +59,10 @@ TEST_P(EdgeCases, MediansOfWideIntegersAndDoublesAreExact)
     wide[4] = 16777317;
     EXPECT_EQ(check(GetParam(), one_sum(wide, 3, 3, LUMICROP_I32)).background[0], 16777217);
     EXPECT_EQ(check(GetParam(), one_sum(wide, 3, 3, LUMICROP_U32)).background[0], 16777217);
-    EXPECT_EQ(check(GetParam(), one_sum(std::vector<double>(9, 4294967295.0), 3, 3, LUMICROP_U32)).background[0], 4294967295.0);
-    EXPECT_EQ(check(GetParam(), one_sum(std::vector<double>(9, -2147483648.0), 3, 3, LUMICROP_I32)).background[0], -2147483648.0);
+    EXPECT_EQ(check(GetParam(), one_sum(std::vector<double>(9, 4294967295.0), 3, 3, LUMICROP_U32)).background[0],
+              4294967295.0);
+    EXPECT_EQ(check(GetParam(), one_sum(std::vector<double>(9, -2147483648.0), 3, 3, LUMICROP_I32)).background[0],
+              -2147483648.0);
     EXPECT_EQ(check(GetParam(), one_sum(std::vector<double>(9, 0.1), 3, 3, LUMICROP_F64)).background[0], 0.1);
     EXPECT_EQ(check(GetParam(), one_sum({1e308, 1.5e308, 1.5e308, 1e308}, 2, 2, LUMICROP_F64)).background[0], 1.25e308);
     EXPECT_EQ(check(GetParam(), one_sum({3, 3, 4, 4}, 2, 2, LUMICROP_U8)).background[0], 3.5);
@@ -72,7 +76,8 @@ TEST_P(EdgeCases, AMazeOfZerosLongerThanHeightPlusWidthIsFollowedToItsEnd)
     for (int64_t row = 0; row < side; row += 2) // one corridor, to and fro through the whole crop
         for (int64_t column = 1; column < side - 1; ++column) maze[static_cast<size_t>(row * side + column)] = 0;
     for (int64_t row = 1; row < side; row += 2) maze[static_cast<size_t>(row * side + (row % 4 == 1 ? side - 2 : 1))] = 0;
-    for (int64_t column = 1; column < side - 1; ++column) maze[static_cast<size_t>((side - 1) * side + column)] = 9; // its end stays inside
+    for (int64_t column = 1; column < side - 1; ++column)
+        maze[static_cast<size_t>((side - 1) * side + column)] = 9; // its end stays inside
     for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_F32, LUMICROP_F64}) {
         check(GetParam(), one_sum(maze, side, side, dtype));
         check(GetParam(), one_sum(maze, side, side, dtype, LUMICROP_PADDING_NONE));
@@ -110,12 +115,14 @@ TEST_P(EdgeCases, NanStaysInItsOwnDetection)
             const test::Outputs clean = check(GetParam(), job);
             for (int64_t bad : {0, 15, 16, 31, 40, 63}) {
                 test::Job spoilt = job;
-                spoilt.channels[0].pixels[static_cast<size_t>(bad * 49 + 24)] = bad % 2 == 0 ? std::nan("") : -std::numeric_limits<double>::infinity();
+                spoilt.channels[0].pixels[static_cast<size_t>(bad * 49 + 24)] =
+                    bad % 2 == 0 ? std::nan("") : -std::numeric_limits<double>::infinity();
                 const test::Outputs found = check(GetParam(), spoilt);
                 EXPECT_FALSE(std::isfinite(found.photons[static_cast<size_t>(bad)]));
                 for (size_t i = 0; i < 64; ++i)
                     if (static_cast<int64_t>(i) != bad) {
-                        EXPECT_EQ(std::memcmp(&found.photons[i], &clean.photons[i], 8), 0) << job.name << ": detection " << i << " beside " << bad;
+                        EXPECT_EQ(std::memcmp(&found.photons[i], &clean.photons[i], 8), 0)
+                            << job.name << ": detection " << i << " beside " << bad;
                         EXPECT_EQ(found.flags[i], clean.flags[i]);
                     }
             }
@@ -129,8 +136,9 @@ TEST_P(EdgeCases, OriginsAtTheEndsOfTheirTypesLieOutsideTheFrame)
         lumicrop_dtype dtype;
         uint64_t bits;
     };
-    for (const Extreme& extreme : {Extreme{LUMICROP_I64, uint64_t(INT64_MAX)}, Extreme{LUMICROP_I64, uint64_t(INT64_MIN)}, Extreme{LUMICROP_U64, UINT64_MAX},
-                                   Extreme{LUMICROP_U64, uint64_t(1) << 63}, Extreme{LUMICROP_I32, uint64_t(INT32_MAX)}, Extreme{LUMICROP_U32, UINT32_MAX}}) {
+    for (const Extreme& extreme : {Extreme{LUMICROP_I64, uint64_t(INT64_MAX)}, Extreme{LUMICROP_I64, uint64_t(INT64_MIN)},
+                                   Extreme{LUMICROP_U64, UINT64_MAX}, Extreme{LUMICROP_U64, uint64_t(1) << 63},
+                                   Extreme{LUMICROP_I32, uint64_t(INT32_MAX)}, Extreme{LUMICROP_U32, UINT32_MAX}}) {
         test::Job job = test::plain_job(test::kind(LUMICROP_U16, Photometry::sum, LUMICROP_PADDING_GEOMETRY), 7, 7, 1, 3);
         test::LaidOut call(job);
         const int64_t shape[] = {1};
@@ -142,7 +150,8 @@ TEST_P(EdgeCases, OriginsAtTheEndsOfTheirTypesLieOutsideTheFrame)
         ASSERT_EQ(call.integrate(context.get()), LUMICROP_OK) << lumicrop_last_error();
         const test::Outputs found = call.outputs();
         EXPECT_EQ(found.photons[0], 0);
-        EXPECT_EQ(found.flags[0], uint32_t{LUMICROP_FLAG_TRUNCATED | LUMICROP_FLAG_NO_BORDER}) << extreme.dtype << " " << extreme.bits;
+        EXPECT_EQ(found.flags[0], uint32_t{LUMICROP_FLAG_TRUNCATED | LUMICROP_FLAG_NO_BORDER})
+            << extreme.dtype << " " << extreme.bits;
     }
 }
 
@@ -166,7 +175,8 @@ TEST_P(EdgeCases, ASigmaOfZeroCollectsThePixelUnderTheCentre)
             job.os_fit = test::column({20});
             job.sigma_fit = test::column({sigma});
             const test::Outputs found = check(GetParam(), job);
-            EXPECT_NEAR(found.photons[0], 1000, 1000 * 8e-6) << sigma; // SPEC 7: 4e-6 (|S| sum|m| + sum|m| sum|m||crop - b|) / sum m^2
+            EXPECT_NEAR(found.photons[0], 1000, 1000 * 8e-6)
+                << sigma; // SPEC 7: 4e-6 (|S| sum|m| + sum|m| sum|m||crop - b|) / sum m^2
             EXPECT_EQ(found.flags[0], 0U) << sigma;
         }
 }
@@ -177,7 +187,8 @@ TEST_P(EdgeCases, ALargeCameraOffsetLosesNoSignal)
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F32, LUMICROP_I32, LUMICROP_F64}) {
             test::Job job = test::plain_job(test::kind(dtype, method, LUMICROP_PADDING_NONE), 11, 11, 50, 9, LUMICROP_GIVEN);
             test::ChannelInput& channel = job.channels[0];
-            for (double& pixel : channel.pixels) pixel = test::as_held(dtype, std::isfinite(pixel) ? std::floor(pixel) + 30000 : 30000);
+            for (double& pixel : channel.pixels)
+                pixel = test::as_held(dtype, std::isfinite(pixel) ? std::floor(pixel) + 30000 : 30000);
             channel.camera_offset = 30012.3;
             check(GetParam(), job);
         }
@@ -186,7 +197,8 @@ TEST_P(EdgeCases, ALargeCameraOffsetLosesNoSignal)
 TEST_P(EdgeCases, PositionsOnALargeCameraKeepTheirDigits)
 {
     for (Photometry method : {Photometry::isogauss, Photometry::gauss, Photometry::spline}) {
-        test::Job job = test::plain_job(test::kind(LUMICROP_F32, method, LUMICROP_PADDING_NONE), 9, 9, 40, 31, LUMICROP_GIVEN);
+        test::Job job =
+            test::plain_job(test::kind(LUMICROP_F32, method, LUMICROP_PADDING_NONE), 9, 9, 40, 31, LUMICROP_GIVEN);
         for (auto [origin, fit] : {std::pair{&job.X0, &job.x_fit}, std::pair{&job.Y0, &job.y_fit}}) {
             (*fit)->dtype = LUMICROP_F64;
             for (size_t i = 0; i < 40; ++i) {
@@ -200,7 +212,8 @@ TEST_P(EdgeCases, PositionsOnALargeCameraKeepTheirDigits)
 
 TEST_P(EdgeCases, AStrideOfZeroRepeatsAColumnsSingleValue)
 {
-    test::Job job = test::plain_job(test::kind(LUMICROP_U16, Photometry::isogauss, LUMICROP_PADDING_NONE), 9, 9, 40, 31, LUMICROP_GIVEN);
+    test::Job job =
+        test::plain_job(test::kind(LUMICROP_U16, Photometry::isogauss, LUMICROP_PADDING_NONE), 9, 9, 40, 31, LUMICROP_GIVEN);
     job.sigma_fit->values.assign(40, test::as_held(LUMICROP_F32, 123.4));
     job.sigma_fit->layout.repeated = 1;
     job.os_fit->values.assign(40, 17);

@@ -15,7 +15,7 @@ using test::Photometry;
 /// Pages with an unreadable one before and behind.
 class GuardedPages
 {
-  public:
+public:
     explicit GuardedPages(size_t bytes)
         : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))), inner_((bytes + page_ - 1) / page_ * page_)
     {
@@ -30,7 +30,7 @@ class GuardedPages
     unsigned char* begin() { return all_ + page_; }
     unsigned char* end() { return all_ + page_ + inner_; }
 
-  private:
+private:
     size_t page_, inner_;
     unsigned char* all_ = nullptr;
 };
@@ -38,7 +38,7 @@ class GuardedPages
 /// Copies a contiguous array to the end (or the beginning) of guarded pages and lets the description point there.
 class Guarded
 {
-  public:
+public:
     Guarded(const lumicrop_array& array, bool at_the_end) : array_(array), pages_(size_of(array))
     {
         unsigned char* to = at_the_end ? pages_.end() - size_of(array) : pages_.begin();
@@ -47,7 +47,7 @@ class Guarded
     }
     const lumicrop_array* get() const { return &array_; }
 
-  private:
+private:
     static size_t size_of(const lumicrop_array& array)
     {
         int64_t bytes = test::size_of(array.dtype);
@@ -59,7 +59,8 @@ class Guarded
 };
 
 class GuardedMemory : public test::EveryBackend
-{};
+{
+};
 
 /// Runs the job with images and all columns in guarded pages; the results must be those of plain memory.
 void check(lumicrop_context* context, const test::Job& job)
@@ -70,9 +71,10 @@ void check(lumicrop_context* context, const test::Job& job)
         const Guarded images(*call.channels[0].images, at_the_end);
         call.channels[0].images = images.get();
         std::vector<std::unique_ptr<Guarded>> columns;
-        for (auto column : {&lumicrop_detections::frame, &lumicrop_detections::X0, &lumicrop_detections::Y0, &lumicrop_detections::x_fit,
-                            &lumicrop_detections::y_fit, &lumicrop_detections::os_fit, &lumicrop_detections::sigma_fit,
-                            &lumicrop_detections::sigma_x_fit, &lumicrop_detections::sigma_angle, &lumicrop_detections::z_fit}) {
+        for (auto column :
+             {&lumicrop_detections::frame, &lumicrop_detections::X0, &lumicrop_detections::Y0, &lumicrop_detections::x_fit,
+              &lumicrop_detections::y_fit, &lumicrop_detections::os_fit, &lumicrop_detections::sigma_fit,
+              &lumicrop_detections::sigma_x_fit, &lumicrop_detections::sigma_angle, &lumicrop_detections::z_fit}) {
             if (call.detections.*column == nullptr) continue;
             columns.push_back(std::make_unique<Guarded>(*(call.detections.*column), at_the_end));
             call.detections.*column = columns.back()->get();
@@ -87,11 +89,13 @@ TEST_P(GuardedMemory, NoReadReachesBeyondTheImagesOrTheColumns)
     const test::Context context = test::make_context(GetParam(), 1);
     uint64_t seed = 100;
     for (Photometry method : {Photometry::sum, Photometry::isogauss, Photometry::gauss, Photometry::spline})
-        for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32, LUMICROP_F32, LUMICROP_F64})
+        for (lumicrop_dtype dtype :
+             {LUMICROP_U8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32, LUMICROP_F32, LUMICROP_F64})
             for (int64_t size = 1; size <= 17; ++size) {
                 const auto padding = seed % 2 == 0 ? LUMICROP_PADDING_NONE : LUMICROP_PADDING_ZEROS;
                 const int64_t height = seed % 5 == 0 ? 3 : size;
-                test::Job job = test::plain_job(test::kind(dtype, method, padding), height, size, 1 + static_cast<int64_t>(seed % 19), seed);
+                test::Job job = test::plain_job(test::kind(dtype, method, padding), height, size,
+                                                1 + static_cast<int64_t>(seed % 19), seed);
                 ++seed;
                 job.frame->values.back() = static_cast<double>(job.channels[0].n_frames - 1); // the movie's very last pixel
                 job.X0->values.back() = static_cast<double>(job.channels[0].frame_width - size);
@@ -109,7 +113,8 @@ TEST_P(GuardedMemory, AMovieOfExactlyOneCropIsReadNoFurther)
     const test::Context context = test::make_context(GetParam(), 1);
     for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_U16, LUMICROP_F32, LUMICROP_F64})
         for (int64_t size = 1; size <= 17; ++size) {
-            test::Job job = test::plain_job(test::kind(dtype, Photometry::sum, LUMICROP_PADDING_GEOMETRY), size, size, 33, 7);
+            test::Job job =
+                test::plain_job(test::kind(dtype, Photometry::sum, LUMICROP_PADDING_GEOMETRY), size, size, 33, 7);
             test::ChannelInput& movie = job.channels[0];
             movie.n_frames = 1;
             movie.frame_height = movie.frame_width = size;

@@ -45,12 +45,14 @@ lumicrop_channel sum_channel(const lumicrop_array& images)
 lumicrop_array host_array(void* data, lumicrop_dtype dtype, std::vector<int64_t> shape)
 {
     lumicrop_array array;
-    EXPECT_EQ(lumicrop_array_init(&array, sizeof array, data, dtype, static_cast<int64_t>(shape.size()), shape.data()), LUMICROP_OK);
+    EXPECT_EQ(lumicrop_array_init(&array, sizeof array, data, dtype, static_cast<int64_t>(shape.size()), shape.data()),
+              LUMICROP_OK);
     return array;
 }
 
 class Memory : public test::EveryBackend
-{};
+{
+};
 
 TEST_P(Memory, ACallOnABigStackNeedsLessThanAMebibyteAThread)
 {
@@ -81,14 +83,16 @@ TEST_P(Memory, ACallOnABigStackNeedsLessThanAMebibyteAThread)
     const test::Context context = test::make_context(GetParam(), threads);
     for (lumicrop_method method : {LUMICROP_SUM, LUMICROP_FILTER}) {
         channel.method = method;
-        ASSERT_EQ(lumicrop_integrate(context.get(), &channel, 1, &detections, &result), LUMICROP_OK) << lumicrop_last_error(); // threads start
+        ASSERT_EQ(lumicrop_integrate(context.get(), &channel, 1, &detections, &result), LUMICROP_OK)
+            << lumicrop_last_error();                                        // threads start
         const test::Context fresh = test::make_context(GetParam(), threads); // its workspace is still to come
         if (!forget_the_peak()) GTEST_SKIP() << "the kernel does not let the peak be reset";
         const int64_t before = status_bytes("VmRSS:");
         ASSERT_EQ(lumicrop_integrate(fresh.get(), &channel, 1, &detections, &result), LUMICROP_OK) << lumicrop_last_error();
         const int64_t extra = status_bytes("VmHWM:") - before;
         constexpr int64_t accounting = 1 << 20; // the kernel counts resident pages in batches, per thread
-        EXPECT_LT(extra, threads * (1 << 20) + accounting) << "of a stack of " << crops.size() * 2 << " bytes, method " << method;
+        EXPECT_LT(extra, threads * (1 << 20) + accounting)
+            << "of a stack of " << crops.size() * 2 << " bytes, method " << method;
     }
 }
 

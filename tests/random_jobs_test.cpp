@@ -40,7 +40,8 @@ TEST(RandomJobs, EveryDetectionOfEveryJobAgreesWithTheOracle)
     const std::vector<test::Backend> backends = test::usable_backends();
     ASSERT_FALSE(backends.empty());
     std::vector<test::Context> contexts;
-    for (const test::Backend& backend : backends) contexts.push_back(test::make_context(backend, 1)); // threads: reproducibility_test
+    for (const test::Backend& backend : backends)
+        contexts.push_back(test::make_context(backend, 1)); // threads: reproducibility_test
     std::cout << "seed " << seed << ", jobs " << first << " to " << last - 1 << ", backends";
     for (const test::Backend& backend : backends) std::cout << ' ' << backend.name;
     std::cout << std::endl;
@@ -58,7 +59,8 @@ TEST(RandomJobs, EveryDetectionOfEveryJobAgreesWithTheOracle)
             EXPECT_EQ(status, LUMICROP_OK) << backends[b].name << ", " << job.name << ": " << lumicrop_last_error();
             test::Outputs outputs = fresh.outputs();
             outputs.status = status;
-            EXPECT_TRUE(outputs.gaps_untouched) << backends[b].name << ", " << job.name << ": something was written beside the outputs";
+            EXPECT_TRUE(outputs.gaps_untouched)
+                << backends[b].name << ", " << job.name << ": something was written beside the outputs";
             good = test::agrees(job, expected, outputs, backends[b].name) && good;
         }
         bad_jobs += good ? 0 : 1;
@@ -74,8 +76,12 @@ TEST(RandomJobs, EveryDetectionOfEveryJobAgreesWithTheOracle)
 }
 
 class UsableBackends : public test::EveryBackend
-{};
+{
+};
 
-TEST_P(UsableBackends, TakePartInTheRandomJobs) { EXPECT_TRUE(test::why_unusable(GetParam()).empty()); }
+TEST_P(UsableBackends, TakePartInTheRandomJobs)
+{
+    EXPECT_TRUE(test::why_unusable(GetParam()).empty());
+}
 
 LUMICROP_ON_EVERY_BACKEND(UsableBackends);

@@ -29,7 +29,8 @@ std::vector<test::Job> jobs_of_every_kind(int64_t n, lumicrop_source source = LU
             for (Shape shape : {Shape{7, 7}, Shape{11, 11}, Shape{8, 13}, Shape{1, 9}, Shape{20, 18}, Shape{37, 33}}) {
                 const auto padding = std::vector<lumicrop_padding>{LUMICROP_PADDING_ZEROS, LUMICROP_PADDING_GEOMETRY,
                                                                    LUMICROP_PADDING_NONE}[number % 3];
-                jobs.push_back(test::plain_job(test::kind(dtype, method, padding), shape.height, shape.width, n, number++, source));
+                jobs.push_back(
+                    test::plain_job(test::kind(dtype, method, padding), shape.height, shape.width, n, number++, source));
             }
     return jobs;
 }
@@ -54,7 +55,8 @@ void expect_same_bits(const test::Outputs& found, const test::Outputs& wanted, c
 }
 
 class Reproducibility : public test::EveryBackend
-{};
+{
+};
 
 TEST_P(Reproducibility, AnyNumberOfThreadsGivesTheSameBits)
 {
@@ -75,12 +77,13 @@ TEST_P(Reproducibility, ACropAloneGivesTheBitsItGivesAtAnyPlaceOfAnyBatch)
             test::Chance chance(seed, static_cast<uint64_t>(job.channels[0].height));
             for (int64_t size : {1, 2, 15, 16, 17, 31, 32, 33, 48}) {
                 std::vector<int64_t> chosen;
-                for (int64_t k = 0; k < size; ++k) chosen.push_back(chance.whole(0, job.n - 1)); // other neighbours, other places
+                for (int64_t k = 0; k < size; ++k)
+                    chosen.push_back(chance.whole(0, job.n - 1)); // other neighbours, other places
                 const test::Outputs part = test::run_job(context.get(), test::only(job, chosen));
                 for (int64_t k = 0; k < size; ++k)
                     ASSERT_EQ(bits_of(part, k), bits_of(whole, chosen[static_cast<size_t>(k)]))
-                        << job.name << ": detection " << chosen[static_cast<size_t>(k)] << " at place " << k << " of " << size
-                        << ", photons " << part.photons[static_cast<size_t>(k)];
+                        << job.name << ": detection " << chosen[static_cast<size_t>(k)] << " at place " << k << " of "
+                        << size << ", photons " << part.photons[static_cast<size_t>(k)];
             }
         }
 }
@@ -110,7 +113,8 @@ TEST_P(Reproducibility, GatheredCropsGiveTheBitsOfTheSameCropsGiven)
         test::Outputs given = test::run_job(context.get(), test::as_given(job));
         if (job.channels[0].rule() != LUMICROP_PADDING_GEOMETRY) // a given crop does not know the frame it was cut from
             for (test::Outputs* outputs : {&gathered, &given})
-                for (size_t i = 0; i < outputs->flags.size(); ++i) outputs->bits[4][4 * i] &= uint8_t(~LUMICROP_FLAG_TRUNCATED);
+                for (size_t i = 0; i < outputs->flags.size(); ++i)
+                    outputs->bits[4][4 * i] &= uint8_t(~LUMICROP_FLAG_TRUNCATED);
         expect_same_bits(given, gathered, job.name + ", given and gathered");
     }
 }
@@ -118,8 +122,11 @@ TEST_P(Reproducibility, GatheredCropsGiveTheBitsOfTheSameCropsGiven)
 TEST_P(Reproducibility, StridesDoNotChangeABit)
 {
     const test::Context context = test::make_context(GetParam(), 2);
-    const test::Layout layouts[] = {
-        {{0, 1, 2}, {0, 0, 1}, 0, 0}, {{0, 1, 2}, {3, 2, 0}, 0, 0}, {{2, 0, 1}, {0, 0, 0}, 0, 0}, {{0, 2, 1}, {1, 1, 1}, 5, 0}, {{0, 1, 2}, {0, 0, 0}, 7, 0}};
+    const test::Layout layouts[] = {{{0, 1, 2}, {0, 0, 1}, 0, 0},
+                                    {{0, 1, 2}, {3, 2, 0}, 0, 0},
+                                    {{2, 0, 1}, {0, 0, 0}, 0, 0},
+                                    {{0, 2, 1}, {1, 1, 1}, 5, 0},
+                                    {{0, 1, 2}, {0, 0, 0}, 7, 0}};
     for (lumicrop_source source : {LUMICROP_GIVEN, LUMICROP_GATHERED})
         for (const test::Job& job : jobs_of_every_kind(50, source)) {
             const test::Outputs contiguous = test::run_job(context.get(), job);
@@ -139,7 +146,8 @@ TEST_P(Reproducibility, TheSecondCallOfAContextGivesTheBitsOfTheFirst)
     const std::vector<test::Job> jobs = jobs_of_every_kind(70);
     std::vector<test::Outputs> first;
     for (const test::Job& job : jobs) first.push_back(test::run_job(context.get(), job));
-    for (size_t k = jobs.size(); k-- > 0;) expect_same_bits(test::run_job(context.get(), jobs[k]), first[k], jobs[k].name + " again");
+    for (size_t k = jobs.size(); k-- > 0;)
+        expect_same_bits(test::run_job(context.get(), jobs[k]), first[k], jobs[k].name + " again");
 }
 
 TEST(BetweenInstructionSets, BorderMediansAreTheSameBitsAndTheRestLiesWithinSpec)

@@ -10,7 +10,8 @@ namespace {
 using test::Photometry;
 
 class Threads : public test::EveryBackend
-{};
+{
+};
 
 std::vector<test::Job> jobs()
 {
@@ -49,7 +50,8 @@ TEST_P(Threads, ContextsOnDifferentThreadsWorkAtOnceWithTheSameBits)
 
 TEST_P(Threads, OneSplineServesTwoThreads)
 {
-    const test::Job job = test::plain_job(test::kind(LUMICROP_F32, Photometry::spline, LUMICROP_PADDING_NONE), 11, 11, 300, 17);
+    const test::Job job =
+        test::plain_job(test::kind(LUMICROP_F32, Photometry::spline, LUMICROP_PADDING_NONE), 11, 11, 300, 17);
     const test::SplineHandle shared = test::make_spline(*job.channels[0].spline);
     std::vector<test::Outputs> outputs(2);
     std::vector<std::thread> threads;
@@ -76,8 +78,10 @@ TEST_P(Threads, ErrorsOfOneThreadDoNotReachTheOther)
             for (int round = 0; round < 50; ++round) {
                 lumicrop_array array;
                 const int64_t shape[] = {-1 - t};
-                EXPECT_EQ(lumicrop_array_init(&array, sizeof array, nullptr, LUMICROP_F32, 1, shape), LUMICROP_INVALID_ARGUMENT);
-                EXPECT_NE(std::string(lumicrop_last_error()).find(std::to_string(shape[0])), std::string::npos) << lumicrop_last_error();
+                EXPECT_EQ(lumicrop_array_init(&array, sizeof array, nullptr, LUMICROP_F32, 1, shape),
+                          LUMICROP_INVALID_ARGUMENT);
+                EXPECT_NE(std::string(lumicrop_last_error()).find(std::to_string(shape[0])), std::string::npos)
+                    << lumicrop_last_error();
             }
         });
     for (std::thread& thread : threads) thread.join();

@@ -7,7 +7,8 @@
 namespace {
 
 class Vectors : public test::EveryBackend
-{};
+{
+};
 
 /// One case with its outputs stored as `column`.
 void check_case(lumicrop_context* context, const std::string& name, lumicrop_dtype output, const std::string& who)
@@ -23,31 +24,38 @@ void check_case(lumicrop_context* context, const std::string& name, lumicrop_dty
         const oracle::Answer& answer = expected.answers[i];
         const double seed_background = stored.outputs.background[i];
         EXPECT_TRUE(test::near(found.background[i], seed_background,
-                               oracle::background_bound(answer, float32) + test::stored_background_slack(seed_background, answer.filter, expected.precision[i])))
-            << who << ", " << name << " row " << i << ": background " << found.background[i] << ", the seed gave " << seed_background;
+                               oracle::background_bound(answer, float32) +
+                                   test::stored_background_slack(seed_background, answer.filter, expected.precision[i])))
+            << who << ", " << name << " row " << i << ": background " << found.background[i] << ", the seed gave "
+            << seed_background;
         if (!answer.filter || !std::isfinite(answer.photons)) continue;
         const double seed_sum = stored.outputs.psf_sum[i];
         EXPECT_TRUE(test::near(found.psf_sum[i], seed_sum,
-                               oracle::psf_sum_bound(answer, expected.precision[i], float32) + test::stored_slack(seed_sum, answer.psf_terms)))
+                               oracle::psf_sum_bound(answer, expected.precision[i], float32) +
+                                   test::stored_slack(seed_sum, answer.psf_terms)))
             << who << ", " << name << " row " << i << ": psf_sum " << found.psf_sum[i] << ", the seed gave " << seed_sum;
         const double seed_denominator = stored.outputs.denominator[i];
         EXPECT_TRUE(test::near(found.denominator[i], seed_denominator,
                                oracle::denominator_bound(answer, expected.precision[i], float32) +
                                    test::stored_slack(seed_denominator, 3 * answer.denominator)))
-            << who << ", " << name << " row " << i << ": denominator " << found.denominator[i] << ", the seed gave " << seed_denominator;
+            << who << ", " << name << " row " << i << ": denominator " << found.denominator[i] << ", the seed gave "
+            << seed_denominator;
     }
     if (!stored.outputs.has_border_medians) return;
-    const test::Outputs sums = test::run_job(context, test::as_sum(stored.job)); // upstream gives weighted channels' medians, too
+    const test::Outputs sums =
+        test::run_job(context, test::as_sum(stored.job)); // upstream gives weighted channels' medians, too
     for (size_t i = 0; i < sums.background.size(); ++i)
         EXPECT_TRUE(test::near(float(sums.background[i]), stored.outputs.border_median[i],
                                test::stored_background_slack(stored.outputs.border_median[i], false, expected.precision[i])))
-            << who << ", " << name << " row " << i << ": border median " << sums.background[i] << ", the seed gave " << stored.outputs.border_median[i];
+            << who << ", " << name << " row " << i << ": border median " << sums.background[i] << ", the seed gave "
+            << stored.outputs.border_median[i];
 }
 
 TEST_P(Vectors, EveryRowOfEveryVectorLiesWithinSpec)
 {
     const std::vector<std::string> names = test::stored_case_names();
-    if (names.empty()) GTEST_SKIP() << "no vectors in " << test::oracle_folder() << " (LUMICROP_TEST_ORACLE, LUMICROP_TEST_DATA)";
+    if (names.empty())
+        GTEST_SKIP() << "no vectors in " << test::oracle_folder() << " (LUMICROP_TEST_ORACLE, LUMICROP_TEST_DATA)";
     EXPECT_EQ(names.size(), 27U);
     const test::Context context = test::make_context(GetParam());
     for (const std::string& name : names)
@@ -65,17 +73,20 @@ TEST_P(Vectors, ANanSigmaGivesNanWhereTheSeedReadItAsTiny)
 }
 
 class Movies : public test::EveryBackend
-{};
+{
+};
 
 TEST_P(Movies, EveryRowLiesWithinSpecGatheredAndGiven)
 {
     const test::Context context = test::make_context(GetParam());
     for (const std::string& name : test::stored_movie_names()) {
-        if (const std::string missing = test::missing_file(name); !missing.empty()) GTEST_SKIP() << missing << " is not here";
+        if (const std::string missing = test::missing_file(name); !missing.empty())
+            GTEST_SKIP() << missing << " is not here";
         const test::StoredMovie stored = test::load_movie(name);
         const test::Outputs precise = test::run_job(context.get(), stored.filter_float64);
         test::agrees(stored.filter_float64, test::expect(stored.filter_float64), precise, GetParam().name);
-        for (const auto& [gathered, seed] : {std::pair{stored.sum, stored.out_sum}, std::pair{stored.filter, stored.out_filter}}) {
+        for (const auto& [gathered, seed] :
+             {std::pair{stored.sum, stored.out_sum}, std::pair{stored.filter, stored.out_filter}}) {
             for (const test::Job& job : {gathered, test::as_given(gathered)}) {
                 const test::Expected expected = test::expect(job);
                 const test::Outputs found = test::run_job(context.get(), job);

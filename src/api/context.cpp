@@ -6,8 +6,6 @@
 #include "api/error.hpp"
 #include "job/struct_size.hpp"
 
-#define LUMICROP_SIZE_UP_TO(type, field) static_cast<int64_t>(offsetof(type, field) + sizeof(type::field))
-
 namespace lumicrop {
 namespace {
 
@@ -27,7 +25,7 @@ lumicrop_options checked_options(const lumicrop_options* given)
 {
     lumicrop_options options;
     lumicrop_options_init(&options, sizeof options);
-    if (given != nullptr) options = adopted(given, "options", LUMICROP_SIZE_UP_TO(lumicrop_options, n_threads), options);
+    if (given != nullptr) options = adopted(given, "options", options);
     if (options.backend < LUMICROP_BACKEND_AUTO || options.backend > LUMICROP_BACKEND_CUDA)
         refuse("options: backend is " + std::to_string(options.backend) +
                ", LUMICROP_BACKEND_AUTO (0), _CPU (1) or _CUDA (2) expected");
@@ -80,9 +78,9 @@ void copy_text(char (&to)[kSize], const std::string& text)
 
 /// Checks that `info` is initialised and hands `describe` a whole struct to fill; writes what the caller has room for.
 template <class Info, class Describe>
-void answer(Info* info, const char* name, int64_t smallest, Describe describe)
+void answer(Info* info, const char* name, Describe describe)
 {
-    Info known = adopted(info, name, smallest, Info{});
+    Info known = adopted(info, name, Info{});
     const int64_t size = known.struct_size;
     describe(known);
     known.struct_size = size;
@@ -103,7 +101,7 @@ lumicrop_status lumicrop_backend_query(lumicrop_backend backend, lumicrop_backen
         if (backend != LUMICROP_BACKEND_CPU && backend != LUMICROP_BACKEND_CUDA)
             refuse("backend is " + std::to_string(backend) +
                    ", LUMICROP_BACKEND_CPU (1) or LUMICROP_BACKEND_CUDA (2) expected");
-        answer(info, "info", LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), [&](lumicrop_backend_info& known) {
+        answer(info, "info", [&](lumicrop_backend_info& known) {
             known.backend = backend;
             if (backend == LUMICROP_BACKEND_CUDA) {
                 copy_text(known.reason, kNoCuda);
@@ -135,7 +133,7 @@ lumicrop_status lumicrop_context_query(const lumicrop_context* context, lumicrop
 {
     return guarded([&] {
         if (context == nullptr) refuse("context is NULL, a context expected");
-        answer(info, "info", LUMICROP_SIZE_UP_TO(lumicrop_context_info, reserved), [&](lumicrop_context_info& known) {
+        answer(info, "info", [&](lumicrop_context_info& known) {
             const BackendFacts facts = context->backend->facts();
             known.backend = facts.backend;
             known.isa = facts.isa;

@@ -4,17 +4,18 @@
 #include <cstring>
 
 #include "api/error.hpp"
+#include "job/struct_size.hpp"
 
 namespace lumicrop {
 namespace {
 
 /// Writes as much of `defaults` as the caller's struct has room for.
 template <class Struct>
-lumicrop_status fill(Struct* to, int64_t struct_size, int64_t smallest, const char* name, Struct defaults)
+lumicrop_status fill(Struct* to, int64_t struct_size, const char* name, Struct defaults)
 {
     return guarded([&] {
         if (to == nullptr) refuse(std::string(name) + " is NULL, a pointer to a struct expected");
-        if (struct_size < smallest || struct_size > 4096)
+        if (struct_size < kSmallestSize<Struct> || struct_size > kLargestSize)
             refuse(std::string(name) + ": struct_size is " + std::to_string(struct_size) + ", sizeof(lumicrop_" + name +
                    ") = " + std::to_string(sizeof(Struct)) + " expected");
         // A newer caller's further fields begin as zeros, which this library accepts.
@@ -24,8 +25,6 @@ lumicrop_status fill(Struct* to, int64_t struct_size, int64_t smallest, const ch
         std::memcpy(static_cast<void*>(to), &defaults, static_cast<std::size_t>(struct_size < known ? struct_size : known));
     });
 }
-
-#define LUMICROP_SIZE_UP_TO(type, field) static_cast<int64_t>(offsetof(type, field) + sizeof(type::field))
 
 int64_t element_size(lumicrop_dtype dtype)
 {
@@ -75,22 +74,19 @@ lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, 
             if (__builtin_mul_overflow(stride, shape[axis] == 0 ? 1 : shape[axis], &stride))
                 refuse("array: shape has more elements than 64 bits count");
         }
-        const lumicrop_status status =
-            fill(array, struct_size, static_cast<int64_t>(sizeof(lumicrop_array)), "array", defaults);
+        const lumicrop_status status = fill(array, struct_size, "array", defaults);
         if (status != LUMICROP_OK) throw Refusal{status, lumicrop_last_error()};
     });
 }
 
 lumicrop_status lumicrop_backend_info_init(lumicrop_backend_info* info, int64_t struct_size)
 {
-    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_backend_info, n_threads), "backend_info",
-                lumicrop_backend_info{});
+    return fill(info, struct_size, "backend_info", lumicrop_backend_info{});
 }
 
 lumicrop_status lumicrop_context_info_init(lumicrop_context_info* info, int64_t struct_size)
 {
-    return fill(info, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_context_info, reserved), "context_info",
-                lumicrop_context_info{});
+    return fill(info, struct_size, "context_info", lumicrop_context_info{});
 }
 
 lumicrop_status lumicrop_options_init(lumicrop_options* options, int64_t struct_size)
@@ -99,7 +95,7 @@ lumicrop_status lumicrop_options_init(lumicrop_options* options, int64_t struct_
     defaults.backend = LUMICROP_BACKEND_AUTO;
     defaults.isa = LUMICROP_ISA_AUTO;
     defaults.device = -1;
-    return fill(options, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_options, n_threads), "options", defaults);
+    return fill(options, struct_size, "options", defaults);
 }
 
 lumicrop_status lumicrop_channel_init(lumicrop_channel* channel, int64_t struct_size)
@@ -113,19 +109,19 @@ lumicrop_status lumicrop_channel_init(lumicrop_channel* channel, int64_t struct_
     for (double* unset : {&defaults.pixel_y_nm, &defaults.pixel_x_nm, &defaults.gain, &defaults.qe, &defaults.psf_sigma_nm,
                           &defaults.psf_sigma_x_nm, &defaults.psf_sigma_y_nm})
         *unset = std::nan("");
-    return fill(channel, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_channel, psf_theta_deg), "channel", defaults);
+    return fill(channel, struct_size, "channel", defaults);
 }
 
 lumicrop_status lumicrop_detections_init(lumicrop_detections* detections, int64_t struct_size)
 {
     lumicrop_detections defaults{};
     defaults.origin = LUMICROP_FIRST_PIXEL;
-    return fill(detections, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_detections, sigma_y_fit), "detections", defaults);
+    return fill(detections, struct_size, "detections", defaults);
 }
 
 lumicrop_status lumicrop_result_init(lumicrop_result* result, int64_t struct_size)
 {
-    return fill(result, struct_size, LUMICROP_SIZE_UP_TO(lumicrop_result, denominator), "result", lumicrop_result{});
+    return fill(result, struct_size, "result", lumicrop_result{});
 }
 
 } // extern "C"

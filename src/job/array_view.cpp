@@ -50,7 +50,7 @@ bool accepts(ColumnKind kind, Dtype dtype)
 /// What holds for images and columns alike.
 lumicrop_array checked_array(const lumicrop_array* given, const std::string& name, int64_t ndim)
 {
-    const lumicrop_array array = adopted(given, name, static_cast<int64_t>(sizeof(lumicrop_array)), lumicrop_array{});
+    const lumicrop_array array = adopted(given, name, lumicrop_array{});
     if (facts_of(array.dtype) == nullptr)
         refuse(name + ": dtype is " + std::to_string(array.dtype) +
                ", one of LUMICROP_U8 to LUMICROP_I64 (1 to 10) expected");

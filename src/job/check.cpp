@@ -6,9 +6,6 @@
 #include "job/spline.hpp"
 #include "job/struct_size.hpp"
 
-// Sizes of the structs in the first release: what the oldest caller may hand in.
-#define LUMICROP_SIZE_UP_TO(type, field) static_cast<int64_t>(offsetof(type, field) + sizeof(type::field))
-
 namespace lumicrop {
 namespace {
 
@@ -214,8 +211,7 @@ std::vector<lumicrop_channel> adopted_channels(const lumicrop_channel* channels,
     int64_t step = 0;
     for (int64_t k = 0; k < n_channels; ++k) {
         const std::string name = "channel " + std::to_string(k + 1);
-        adopted_ones.push_back(
-            adopted(bytes + k * step, name, LUMICROP_SIZE_UP_TO(lumicrop_channel, psf_theta_deg), defaults));
+        adopted_ones.push_back(adopted(bytes + k * step, name, defaults));
         const int64_t size = adopted_ones.back().struct_size;
         if (k == 0) step = size;
         if (size != step)
@@ -350,9 +346,8 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     const std::vector<lumicrop_channel> given = adopted_channels(channels, n_channels);
     lumicrop_detections columns{};
     columns.origin = LUMICROP_FIRST_PIXEL;
-    columns = adopted(detections, "detections", LUMICROP_SIZE_UP_TO(lumicrop_detections, sigma_y_fit), columns);
-    const lumicrop_result outputs =
-        adopted(result, "result", LUMICROP_SIZE_UP_TO(lumicrop_result, denominator), lumicrop_result{});
+    columns = adopted(detections, "detections", columns);
+    const lumicrop_result outputs = adopted(result, "result", lumicrop_result{});
 
     if (columns.n < 0) refuse("detections: n is " + std::to_string(columns.n) + ", 0 or more expected");
     if (columns.origin != LUMICROP_FIRST_PIXEL && columns.origin != LUMICROP_PIXEL_CORNER)

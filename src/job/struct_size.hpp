@@ -1,6 +1,7 @@
 // Versioned structs: an older caller's is shorter, a newer one's longer. Both become this library's own.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 
@@ -8,14 +9,33 @@
 
 namespace lumicrop {
 
-/// Reads a caller's struct over `defaults`. `smallest` is the size of the struct in the first release.
+/// The smallest struct that is accepted: what a caller must at least have to be understood.
 template <class Struct>
-Struct adopted(const void* given, const std::string& name, int64_t smallest, Struct defaults)
+constexpr int64_t kSmallestSize = sizeof(Struct);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_options> = offsetof(lumicrop_options, device);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_backend_info> = offsetof(lumicrop_backend_info, reason);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_context_info> = offsetof(lumicrop_context_info, reason);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_channel> = offsetof(lumicrop_channel, spline);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_detections> = offsetof(lumicrop_detections, sigma_angle);
+template <>
+constexpr int64_t kSmallestSize<lumicrop_result> = offsetof(lumicrop_result, flags);
+
+/// The largest that is believed to be a struct at all.
+constexpr int64_t kLargestSize = 4096;
+
+/// Reads a caller's struct over `defaults`.
+template <class Struct>
+Struct adopted(const void* given, const std::string& name, Struct defaults)
 {
     if (given == nullptr) refuse(name + " is NULL, a pointer to a struct expected");
     int64_t size;
     std::memcpy(&size, given, sizeof size);
-    if (size < smallest || size > 4096)
+    if (size < kSmallestSize<Struct> || size > kLargestSize)
         refuse(name + ": struct_size is " + std::to_string(size) + ", " + std::to_string(sizeof(Struct)) +
                " expected: fill the struct with its lumicrop_*_init first");
     const auto* bytes = static_cast<const unsigned char*>(given);

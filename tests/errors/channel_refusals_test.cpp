@@ -13,16 +13,20 @@ const double nan = std::nan("");
 const double infinity = std::numeric_limits<double>::infinity();
 
 class ChannelRefusals : public test::EveryBackend
-{};
+{
+};
 
 /// `field` of both channels set to each value that is not finite and above 0; the words name channel and field.
 std::vector<Refusal> not_above_zero(const std::string& name, double lumicrop_channel::*field)
 {
     std::vector<Refusal> refusals;
     for (double value : {nan, 0.0, -1.0, infinity}) {
-        refusals.push_back({name + " = " + std::to_string(value), [=](SmallCall& c) { c.channels[1].*field = value; }, {"channel 2", name}});
+        refusals.push_back({name + " = " + std::to_string(value),
+                            [=](SmallCall& c) { c.channels[1].*field = value; },
+                            {"channel 2", name}});
         if (name != "pixel_y_nm" && name != "pixel_x_nm")
-            refusals.push_back({name + " of channel 1", [=](SmallCall& c) { c.channels[0].*field = value; }, {"channel 1", name}});
+            refusals.push_back(
+                {name + " of channel 1", [=](SmallCall& c) { c.channels[0].*field = value; }, {"channel 1", name}});
     }
     return refusals;
 }
@@ -30,12 +34,15 @@ std::vector<Refusal> not_above_zero(const std::string& name, double lumicrop_cha
 TEST_P(ChannelRefusals, PhysicalQuantitiesMustBeFiniteAndAboveZero)
 {
     const test::Context context = test::make_context(GetParam());
-    for (const auto& refusals : {not_above_zero("gain", &lumicrop_channel::gain), not_above_zero("qe", &lumicrop_channel::qe),
-                                 not_above_zero("pixel_y_nm", &lumicrop_channel::pixel_y_nm),
-                                 not_above_zero("pixel_x_nm", &lumicrop_channel::pixel_x_nm)})
+    for (const auto& refusals :
+         {not_above_zero("gain", &lumicrop_channel::gain), not_above_zero("qe", &lumicrop_channel::qe),
+          not_above_zero("pixel_y_nm", &lumicrop_channel::pixel_y_nm),
+          not_above_zero("pixel_x_nm", &lumicrop_channel::pixel_x_nm)})
         for (const Refusal& refusal : refusals) test::expect_refused(context.get(), refusal);
     for (double value : {nan, infinity})
-        test::expect_refused(context.get(), {"camera_offset", [=](SmallCall& c) { c.channels[0].camera_offset = value; }, {"channel 1", "camera_offset"}});
+        test::expect_refused(
+            context.get(),
+            {"camera_offset", [=](SmallCall& c) { c.channels[0].camera_offset = value; }, {"channel 1", "camera_offset"}});
     test::expect_accepted(context.get(), "a sum without pixel sizes", [](SmallCall& c) { c.channels[0].pixel_y_nm = nan; });
     test::expect_accepted(context.get(), "a negative camera offset", [](SmallCall& c) { c.channels[0].camera_offset = -3; });
 }
@@ -80,19 +87,51 @@ TEST_P(ChannelRefusals, SizesAndCountsMustAgree)
 {
     const test::Context context = test::make_context(GetParam());
     const std::vector<Refusal> refusals = {
-        {"n_detections of given crops", [](SmallCall& c) { c.channels[1].n_detections = 5; }, {"channel 2", "n_detections", "5", "4"}},
-        {"n_detections below -1", [](SmallCall& c) { c.channels[1].n_detections = -2; }, {"channel 2", "n_detections", "-2"}},
-        {"crop_height of given crops", [](SmallCall& c) { c.channels[1].crop_height = 7; }, {"channel 2", "crop_height", "7", "5"}},
-        {"crop_width of given crops", [](SmallCall& c) { c.channels[1].crop_width = 7; }, {"channel 2", "crop_width", "7", "6"}},
-        {"gathered without a crop height", [](SmallCall& c) { c.gather_channel_2(); c.channels[1].crop_height = 0; }, {"channel 2", "crop_height", "0"}},
-        {"gathered with a negative width", [](SmallCall& c) { c.gather_channel_2(); c.channels[1].crop_width = -3; }, {"channel 2", "crop_width", "-3"}},
-        {"gathered count against ch", [](SmallCall& c) { c.gather_channel_2(); c.channels[1].n_detections = 3; }, {"channel 2", "3", "4"}},
-        {"gathered channels without ch or counts", [](SmallCall& c) { c.gather_channel_2(); c.detections.ch = nullptr; }, {"channel 2", "n_detections"}},
-        {"geometry of given crops without the frame's size", [](SmallCall& c) { c.channels[1].padding = LUMICROP_PADDING_GEOMETRY; }, {"channel 2", "frame_height"}},
-        {"geometry with half the frame's size", [](SmallCall& c) {
+        {"n_detections of given crops",
+         [](SmallCall& c) { c.channels[1].n_detections = 5; },
+         {"channel 2", "n_detections", "5", "4"}},
+        {"n_detections below -1",
+         [](SmallCall& c) { c.channels[1].n_detections = -2; },
+         {"channel 2", "n_detections", "-2"}},
+        {"crop_height of given crops",
+         [](SmallCall& c) { c.channels[1].crop_height = 7; },
+         {"channel 2", "crop_height", "7", "5"}},
+        {"crop_width of given crops",
+         [](SmallCall& c) { c.channels[1].crop_width = 7; },
+         {"channel 2", "crop_width", "7", "6"}},
+        {"gathered without a crop height",
+         [](SmallCall& c) {
+             c.gather_channel_2();
+             c.channels[1].crop_height = 0;
+         },
+         {"channel 2", "crop_height", "0"}},
+        {"gathered with a negative width",
+         [](SmallCall& c) {
+             c.gather_channel_2();
+             c.channels[1].crop_width = -3;
+         },
+         {"channel 2", "crop_width", "-3"}},
+        {"gathered count against ch",
+         [](SmallCall& c) {
+             c.gather_channel_2();
+             c.channels[1].n_detections = 3;
+         },
+         {"channel 2", "3", "4"}},
+        {"gathered channels without ch or counts",
+         [](SmallCall& c) {
+             c.gather_channel_2();
+             c.detections.ch = nullptr;
+         },
+         {"channel 2", "n_detections"}},
+        {"geometry of given crops without the frame's size",
+         [](SmallCall& c) { c.channels[1].padding = LUMICROP_PADDING_GEOMETRY; },
+         {"channel 2", "frame_height"}},
+        {"geometry with half the frame's size",
+         [](SmallCall& c) {
              c.channels[1].padding = LUMICROP_PADDING_GEOMETRY;
              c.channels[1].frame_height = 20;
-         }, {"channel 2", "frame_width"}},
+         },
+         {"channel 2", "frame_width"}},
     };
     for (const Refusal& refusal : refusals) test::expect_refused(context.get(), refusal);
     test::expect_accepted(context.get(), "sizes stated as they are", [](SmallCall& c) {
@@ -108,16 +147,20 @@ TEST_P(ChannelRefusals, AWidthOrASplineThatNobodyGivesIsAskedFor)
     const test::Context context = test::make_context(GetParam());
     const std::vector<Refusal> refusals = {
         {"isogauss", [](SmallCall& c) { c.detections.sigma_fit = nullptr; }, {"channel 2", "psf_sigma_nm"}},
-        {"gauss, x", [](SmallCall& c) {
+        {"gauss, x",
+         [](SmallCall& c) {
              c.channels[1].model = LUMICROP_GAUSS;
              c.channels[1].psf_sigma_y_nm = 100;
              c.detections.sigma_fit = nullptr;
-         }, {"channel 2", "psf_sigma_x_nm"}},
-        {"gauss, y", [](SmallCall& c) {
+         },
+         {"channel 2", "psf_sigma_x_nm"}},
+        {"gauss, y",
+         [](SmallCall& c) {
              c.channels[1].model = LUMICROP_GAUSS;
              c.detections.sigma_x_fit = c.sigma.get();
              c.detections.sigma_fit = nullptr;
-         }, {"channel 2", "psf_sigma_y_nm"}},
+         },
+         {"channel 2", "psf_sigma_y_nm"}},
         {"spline", [](SmallCall& c) { c.channels[1].model = LUMICROP_SPLINE; }, {"channel 2", "spline"}},
     };
     for (const Refusal& refusal : refusals) test::expect_refused(context.get(), refusal);
@@ -136,11 +179,17 @@ TEST_P(ChannelRefusals, DeviceMemoryIsUnsupportedOnTheCpu)
     if (GetParam().backend != LUMICROP_BACKEND_CPU) GTEST_SKIP() << "a matter of the CPU backend";
     const test::Context context = test::make_context(GetParam());
     const std::vector<Refusal> refusals = {
-        {"images", [](SmallCall& c) { c.crops_2.array().memory = LUMICROP_DEVICE; }, {"channel 2", "images", "device"}, LUMICROP_UNSUPPORTED},
+        {"images",
+         [](SmallCall& c) { c.crops_2.array().memory = LUMICROP_DEVICE; },
+         {"channel 2", "images", "device"},
+         LUMICROP_UNSUPPORTED},
         {"ch", [](SmallCall& c) { c.ch.array().memory = LUMICROP_DEVICE; }, {"ch", "device"}, LUMICROP_UNSUPPORTED},
         {"x_fit", [](SmallCall& c) { c.x_fit.array().memory = LUMICROP_DEVICE; }, {"x_fit", "device"}, LUMICROP_UNSUPPORTED},
         {"X0", [](SmallCall& c) { c.X0.array().memory = LUMICROP_DEVICE; }, {"X0", "device"}, LUMICROP_UNSUPPORTED},
-        {"photons", [](SmallCall& c) { c.photons.array().memory = LUMICROP_DEVICE; }, {"photons", "device"}, LUMICROP_UNSUPPORTED},
+        {"photons",
+         [](SmallCall& c) { c.photons.array().memory = LUMICROP_DEVICE; },
+         {"photons", "device"},
+         LUMICROP_UNSUPPORTED},
         {"flags", [](SmallCall& c) { c.flags.array().memory = LUMICROP_DEVICE; }, {"flags", "device"}, LUMICROP_UNSUPPORTED},
     };
     for (const Refusal& refusal : refusals) test::expect_refused(context.get(), refusal);

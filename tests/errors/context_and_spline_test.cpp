@@ -51,7 +51,8 @@ TEST(Options, BeginAsTheHeaderSays)
     EXPECT_EQ(channel.psf_theta_deg, 0);
     EXPECT_EQ(channel.images, nullptr);
     EXPECT_EQ(channel.spline, nullptr);
-    for (double quantity : {channel.pixel_y_nm, channel.pixel_x_nm, channel.gain, channel.qe, channel.psf_sigma_nm, channel.psf_sigma_x_nm, channel.psf_sigma_y_nm})
+    for (double quantity : {channel.pixel_y_nm, channel.pixel_x_nm, channel.gain, channel.qe, channel.psf_sigma_nm,
+                            channel.psf_sigma_x_nm, channel.psf_sigma_y_nm})
         EXPECT_TRUE(std::isnan(quantity)) << "physical quantities have no automatic value";
     lumicrop_detections detections;
     ASSERT_EQ(lumicrop_detections_init(&detections, sizeof detections), LUMICROP_OK);
@@ -140,7 +141,8 @@ TEST(Backends, SayWhetherTheyAreCompiledInFoundAndUsable)
 }
 
 class Contexts : public test::EveryBackend
-{};
+{
+};
 
 TEST_P(Contexts, SayWhatTheyUse)
 {
@@ -164,7 +166,7 @@ LUMICROP_ON_EVERY_BACKEND(Contexts);
 
 class Splines : public testing::Test
 {
-  protected:
+protected:
     std::vector<double> tx = {0, 0, 0, 0, 1, 2, 3, 3, 3, 3};
     std::vector<double> ty = {0, 1, 2, 3, 4, 5, 6, 7, 8};
     std::vector<double> tz = {-4, -3, -2, -1, 1, 2, 3, 4};
@@ -173,7 +175,9 @@ class Splines : public testing::Test
 
     lumicrop_status create(const std::vector<std::string>& words)
     {
-        const auto knots = [](const std::vector<double>& t) { return std::make_unique<test::TypedArray>(LUMICROP_F64, std::vector<int64_t>{int64_t(t.size())}, t); };
+        const auto knots = [](const std::vector<double>& t) {
+            return std::make_unique<test::TypedArray>(LUMICROP_F64, std::vector<int64_t>{int64_t(t.size())}, t);
+        };
         const auto x = knots(tx);
         const auto y = knots(ty);
         const auto z = knots(tz);
@@ -181,7 +185,8 @@ class Splines : public testing::Test
         const test::TypedArray coefficients(LUMICROP_F32, shape, c);
         lumicrop_spline* spline = reinterpret_cast<lumicrop_spline*>(this);
         const lumicrop_status status = lumicrop_spline_create(x->get(), y->get(), z->get(), coefficients.get(), &spline);
-        if (status == LUMICROP_OK) lumicrop_spline_destroy(spline);
+        if (status == LUMICROP_OK)
+            lumicrop_spline_destroy(spline);
         else {
             EXPECT_EQ(spline, nullptr);
             EXPECT_TRUE(test::names(lumicrop_last_error(), words));
@@ -190,7 +195,10 @@ class Splines : public testing::Test
     }
 };
 
-TEST_F(Splines, OfTheSmallestAndOfUnevenGridsAreAccepted) { EXPECT_EQ(create({}), LUMICROP_OK) << lumicrop_last_error(); }
+TEST_F(Splines, OfTheSmallestAndOfUnevenGridsAreAccepted)
+{
+    EXPECT_EQ(create({}), LUMICROP_OK) << lumicrop_last_error();
+}
 
 TEST_F(Splines, WithoutEightFiniteNonDecreasingKnotsAreRefused)
 {
@@ -224,7 +232,8 @@ TEST_F(Splines, NameTheAxisThatIsWrong)
     for (size_t axis = 0; axis < 3; ++axis) {
         shape = {4, 5, 6};
         shape[axis] += 1;
-        EXPECT_EQ(create({"coefficients", std::to_string(shape[axis]), std::to_string(shape[axis] - 1)}), LUMICROP_INVALID_ARGUMENT);
+        EXPECT_EQ(create({"coefficients", std::to_string(shape[axis]), std::to_string(shape[axis] - 1)}),
+                  LUMICROP_INVALID_ARGUMENT);
     }
 }
 
@@ -241,8 +250,9 @@ TEST_F(Splines, OfWrongTypesAxesMemoryOrNoPointerAreRefused)
         const lumicrop_array *tx, *ty, *tz, *c;
         std::string word;
     };
-    for (const Case& k : {Case{nullptr, g, g, cube.get(), "tx"}, Case{g, nullptr, g, cube.get(), "ty"}, Case{g, g, nullptr, cube.get(), "tz"},
-                          Case{g, g, g, nullptr, "coefficients"}, Case{whole.get(), g, g, cube.get(), "tx"}, Case{g, cube.get(), g, cube.get(), "ty"},
+    for (const Case& k : {Case{nullptr, g, g, cube.get(), "tx"}, Case{g, nullptr, g, cube.get(), "ty"},
+                          Case{g, g, nullptr, cube.get(), "tz"}, Case{g, g, g, nullptr, "coefficients"},
+                          Case{whole.get(), g, g, cube.get(), "tx"}, Case{g, cube.get(), g, cube.get(), "ty"},
                           Case{g, g, device.get(), cube.get(), "tz"}, Case{g, g, g, g, "coefficients"}}) {
         lumicrop_spline* spline = reinterpret_cast<lumicrop_spline*>(this);
         EXPECT_NE(lumicrop_spline_create(k.tx, k.ty, k.tz, k.c, &spline), LUMICROP_OK) << k.word;
@@ -265,9 +275,12 @@ TEST(Arrays, BeginAsContiguousHostArraysAndRefuseNonsense)
     const int64_t negative[] = {5, -1, 7};
     EXPECT_EQ(lumicrop_array_init(&array, sizeof array, &array, LUMICROP_U16, 3, negative), LUMICROP_INVALID_ARGUMENT);
     EXPECT_TRUE(test::names(lumicrop_last_error(), {"shape", "-1"}));
-    for (int64_t ndim : {0, 4, -1}) EXPECT_EQ(lumicrop_array_init(&array, sizeof array, &array, LUMICROP_U16, ndim, shape), LUMICROP_INVALID_ARGUMENT);
-    for (lumicrop_dtype dtype : {0, 11, -1}) EXPECT_EQ(lumicrop_array_init(&array, sizeof array, &array, dtype, 1, shape), LUMICROP_INVALID_ARGUMENT);
-    for (int64_t size : {int64_t{0}, int64_t{8}}) EXPECT_EQ(lumicrop_array_init(&array, size, &array, LUMICROP_U8, 1, shape), LUMICROP_INVALID_ARGUMENT);
+    for (int64_t ndim : {0, 4, -1})
+        EXPECT_EQ(lumicrop_array_init(&array, sizeof array, &array, LUMICROP_U16, ndim, shape), LUMICROP_INVALID_ARGUMENT);
+    for (lumicrop_dtype dtype : {0, 11, -1})
+        EXPECT_EQ(lumicrop_array_init(&array, sizeof array, &array, dtype, 1, shape), LUMICROP_INVALID_ARGUMENT);
+    for (int64_t size : {int64_t{0}, int64_t{8}})
+        EXPECT_EQ(lumicrop_array_init(&array, size, &array, LUMICROP_U8, 1, shape), LUMICROP_INVALID_ARGUMENT);
 }
 
 } // namespace

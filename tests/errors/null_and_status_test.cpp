@@ -18,7 +18,8 @@ TEST(Statuses, EveryStatusHasANameOfItsOwn)
     EXPECT_EQ(seen.size(), 10U);
     EXPECT_EQ(seen.count(""), 0U);
     EXPECT_EQ(seen.count("unknown status"), 0U);
-    for (lumicrop_status status : {-1, 10, 77, INT32_MIN, INT32_MAX}) EXPECT_STREQ(lumicrop_status_name(status), "unknown status");
+    for (lumicrop_status status : {-1, 10, 77, INT32_MIN, INT32_MAX})
+        EXPECT_STREQ(lumicrop_status_name(status), "unknown status");
     EXPECT_STREQ(lumicrop_status_name(LUMICROP_INVALID_ARGUMENT), "invalid argument");
 }
 
@@ -42,7 +43,8 @@ TEST(NullPointersOutsideACall, OfTheInitFunctionsAreRefused)
     const int64_t shape[] = {1};
     refuses("array", [&] { return lumicrop_array_init(nullptr, sizeof(lumicrop_array), nullptr, LUMICROP_F32, 1, shape); });
     lumicrop_array array;
-    refuses("shape", [&] { return lumicrop_array_init(&array, sizeof array, nullptr, LUMICROP_F32, 1, nullptr); }, {"shape"});
+    refuses("shape", [&] { return lumicrop_array_init(&array, sizeof array, nullptr, LUMICROP_F32, 1, nullptr); },
+            {"shape"});
     refuses("backend_info", [] { return lumicrop_backend_info_init(nullptr, sizeof(lumicrop_backend_info)); });
     refuses("options", [] { return lumicrop_options_init(nullptr, sizeof(lumicrop_options)); });
     refuses("context_info", [] { return lumicrop_context_info_init(nullptr, sizeof(lumicrop_context_info)); });
@@ -64,19 +66,26 @@ TEST(NullPointersOutsideACall, OfQueriesAreRefused)
 }
 
 class NullPointers : public test::EveryBackend
-{};
+{
+};
 
 TEST_P(NullPointers, OfIntegrateAreRefused)
 {
     const test::Context context = test::make_context(GetParam());
     SmallCall c;
     refuses("info", [&] { return lumicrop_context_query(context.get(), nullptr); });
-    refuses("context", [&] { return lumicrop_integrate(nullptr, c.channels.data(), 2, &c.detections, &c.result); }, {"context"});
-    refuses("channels", [&] { return lumicrop_integrate(context.get(), nullptr, 2, &c.detections, &c.result); }, {"channels"});
-    refuses("no channel", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 0, &c.detections, &c.result); }, {"n_channels", "0"});
-    refuses("n_channels", [&] { return lumicrop_integrate(context.get(), c.channels.data(), -1, &c.detections, &c.result); }, {"n_channels", "-1"});
-    refuses("detections", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 2, nullptr, &c.result); }, {"detections"});
-    refuses("result", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 2, &c.detections, nullptr); }, {"result"});
+    refuses("context", [&] { return lumicrop_integrate(nullptr, c.channels.data(), 2, &c.detections, &c.result); },
+            {"context"});
+    refuses("channels", [&] { return lumicrop_integrate(context.get(), nullptr, 2, &c.detections, &c.result); },
+            {"channels"});
+    refuses("no channel", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 0, &c.detections, &c.result); },
+            {"n_channels", "0"});
+    refuses("n_channels", [&] { return lumicrop_integrate(context.get(), c.channels.data(), -1, &c.detections, &c.result); },
+            {"n_channels", "-1"});
+    refuses("detections", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 2, nullptr, &c.result); },
+            {"detections"});
+    refuses("result", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 2, &c.detections, nullptr); },
+            {"result"});
     EXPECT_TRUE(c.outputs_untouched());
 }
 

@@ -55,7 +55,8 @@ SmallCall::SmallCall()
 
     const TypedArray knots(LUMICROP_F64, {11}, {-800, -600, -400, -300, -200, -100, 0, 100, 300, 400, 600});
     const TypedArray coefficients(LUMICROP_F32, {7, 7, 7}, std::vector<double>(343, 1));
-    EXPECT_EQ(lumicrop_spline_create(knots.get(), knots.get(), knots.get(), coefficients.get(), &spline), LUMICROP_OK) << lumicrop_last_error();
+    EXPECT_EQ(lumicrop_spline_create(knots.get(), knots.get(), knots.get(), coefficients.get(), &spline), LUMICROP_OK)
+        << lumicrop_last_error();
 }
 
 void SmallCall::gather_channel_2()
@@ -70,7 +71,8 @@ void SmallCall::gather_channel_2()
 testing::AssertionResult names(const std::string& text, const std::vector<std::string>& words)
 {
     for (const std::string& word : words)
-        if (text.find(word) == std::string::npos) return testing::AssertionFailure() << "\"" << text << "\" does not name \"" << word << "\"";
+        if (text.find(word) == std::string::npos)
+            return testing::AssertionFailure() << "\"" << text << "\" does not name \"" << word << "\"";
     return testing::AssertionSuccess();
 }
 

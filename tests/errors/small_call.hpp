@@ -14,9 +14,9 @@ struct SmallCall
 {
     SmallCall();
 
-    TypedArray crops_1, crops_2, frames;                          ///< (3, 4, 4) u16; (4, 5, 6) f32; (2, 20, 24) u16
+    TypedArray crops_1, crops_2, frames;                              ///< (3, 4, 4) u16; (4, 5, 6) f32; (2, 20, 24) u16
     TypedArray ch, frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma; ///< 7 detections
-    TypedArray six, seven_whole;                                  ///< a column too short; a column of whole numbers
+    TypedArray six, seven_whole;                                      ///< a column too short; a column of whole numbers
     TypedArray photons, background, psf_sum, denominator, flags;
     lumicrop_spline* spline = nullptr; ///< a valid one
     ~SmallCall() { lumicrop_spline_destroy(spline); }
@@ -31,7 +31,8 @@ struct SmallCall
     }
     bool outputs_untouched() const
     {
-        return photons.untouched() && background.untouched() && psf_sum.untouched() && denominator.untouched() && flags.untouched();
+        return photons.untouched() && background.untouched() && psf_sum.untouched() && denominator.untouched() &&
+               flags.untouched();
     }
     void gather_channel_2(); ///< from `frames`, with detections.frame
     lumicrop_array& array_of(TypedArray& array) { return array.array(); }

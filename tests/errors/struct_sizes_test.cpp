@@ -26,7 +26,8 @@ void check_init(const char* name, Init<Struct> init, int64_t without_last)
         ASSERT_EQ(memory[byte], 0xA5) << name << ": init wrote beyond the size it was given, byte " << byte;
 
     std::memset(memory, 0xA5, sizeof memory);
-    EXPECT_EQ(init(reinterpret_cast<Struct*>(memory), sizeof(Struct) + tail), LUMICROP_OK) << name << ": " << lumicrop_last_error();
+    EXPECT_EQ(init(reinterpret_cast<Struct*>(memory), sizeof(Struct) + tail), LUMICROP_OK)
+        << name << ": " << lumicrop_last_error();
     for (size_t byte = sizeof(Struct); byte < sizeof memory; ++byte)
         ASSERT_EQ(memory[byte], 0) << name << ": a newer caller's fields begin as zeros, byte " << byte;
     int64_t stated = 0;
@@ -73,7 +74,7 @@ struct Newer
 
 class StructSizes : public test::EveryBackend
 {
-  protected:
+protected:
     lumicrop_options options() const
     {
         lumicrop_options options;
@@ -99,7 +100,8 @@ TEST_P(StructSizes, OlderSmallerOptionsResultsAndDetectionsAreAccepted)
     SmallCall call;
     const Older<lumicrop_result> result(call.result, offsetof(lumicrop_result, flags));
     const Older<lumicrop_detections> detections(call.detections, offsetof(lumicrop_detections, sigma_angle));
-    EXPECT_EQ(lumicrop_integrate(context.get(), call.channels.data(), 2, detections.get(), result.get()), LUMICROP_OK) << lumicrop_last_error();
+    EXPECT_EQ(lumicrop_integrate(context.get(), call.channels.data(), 2, detections.get(), result.get()), LUMICROP_OK)
+        << lumicrop_last_error();
     EXPECT_EQ(call.photons.values(), plain_photons(context.get()));
     EXPECT_TRUE(call.flags.untouched()) << "a field that the caller's struct lacks was used";
 }
@@ -118,12 +120,14 @@ TEST_P(StructSizes, ArraysOfChannelsAreSteppedByTheSizeTheyState)
             std::memcpy(bytes + k * size, &call.channels[k], std::min(size, whole));
         }
         const auto* channels = reinterpret_cast<const lumicrop_channel*>(bytes);
-        EXPECT_EQ(lumicrop_integrate(context.get(), channels, 2, &call.detections, &call.result), LUMICROP_OK) << size << ": " << lumicrop_last_error();
+        EXPECT_EQ(lumicrop_integrate(context.get(), channels, 2, &call.detections, &call.result), LUMICROP_OK)
+            << size << ": " << lumicrop_last_error();
         EXPECT_EQ(call.photons.values(), photons) << "channels of " << size << " bytes";
         if (size <= whole) continue;
         SmallCall refused;
         bytes[2 * size - 1] = 1; // a field of a newer caller that this library does not know
-        EXPECT_EQ(lumicrop_integrate(context.get(), channels, 2, &refused.detections, &refused.result), LUMICROP_UNSUPPORTED);
+        EXPECT_EQ(lumicrop_integrate(context.get(), channels, 2, &refused.detections, &refused.result),
+                  LUMICROP_UNSUPPORTED);
         EXPECT_TRUE(test::names(lumicrop_last_error(), {"channel 2"}));
         EXPECT_TRUE(refused.outputs_untouched());
     }
@@ -132,14 +136,21 @@ TEST_P(StructSizes, ArraysOfChannelsAreSteppedByTheSizeTheyState)
 TEST_P(StructSizes, ChannelsOfDifferentSizesAreRefused)
 {
     const test::Context context = test::make_context(GetParam());
-    test::expect_refused(context.get(), {"sizes disagree", [](SmallCall& c) { c.channels[1].struct_size -= 8; }, {"channel 2", "struct_size"}});
+    test::expect_refused(
+        context.get(),
+        {"sizes disagree", [](SmallCall& c) { c.channels[1].struct_size -= 8; }, {"channel 2", "struct_size"}});
     for (int64_t size : {int64_t{0}, int64_t{8}, int64_t{-8}})
-        test::expect_refused(context.get(), {"size " + std::to_string(size), [size](SmallCall& c) {
-                                                 c.channels[0].struct_size = c.channels[1].struct_size = size;
-                                             }, {"struct_size", std::to_string(size)}});
+        test::expect_refused(context.get(),
+                             {"size " + std::to_string(size),
+                              [size](SmallCall& c) { c.channels[0].struct_size = c.channels[1].struct_size = size; },
+                              {"struct_size", std::to_string(size)}});
     for (int64_t size : {int64_t{0}, int64_t{8}, int64_t{-8}}) {
-        test::expect_refused(context.get(), {"detections of size " + std::to_string(size), [size](SmallCall& c) { c.detections.struct_size = size; }, {"detections"}});
-        test::expect_refused(context.get(), {"result of size " + std::to_string(size), [size](SmallCall& c) { c.result.struct_size = size; }, {"result"}});
+        test::expect_refused(context.get(), {"detections of size " + std::to_string(size),
+                                             [size](SmallCall& c) { c.detections.struct_size = size; },
+                                             {"detections"}});
+        test::expect_refused(
+            context.get(),
+            {"result of size " + std::to_string(size), [size](SmallCall& c) { c.result.struct_size = size; }, {"result"}});
     }
 }
 

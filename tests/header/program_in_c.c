@@ -4,13 +4,13 @@
 #include <math.h>
 #include <stdio.h>
 
-#define CHECK(call)                                                                                                        \
-    do {                                                                                                                   \
-        const lumicrop_status status = (call);                                                                             \
-        if (status != LUMICROP_OK) {                                                                                       \
-            fprintf(stderr, "%s: %s: %s\n", #call, lumicrop_status_name(status), lumicrop_last_error());                   \
-            return 1;                                                                                                      \
-        }                                                                                                                  \
+#define CHECK(call)                                                                                                         \
+    do {                                                                                                                    \
+        const lumicrop_status status = (call);                                                                              \
+        if (status != LUMICROP_OK) {                                                                                        \
+            fprintf(stderr, "%s: %s: %s\n", #call, lumicrop_status_name(status), lumicrop_last_error());                    \
+            return 1;                                                                                                       \
+        }                                                                                                                   \
     } while (0)
 
 int main(void)

@@ -9,7 +9,8 @@ namespace test {
 std::vector<Cell> all_cells()
 {
     std::vector<Cell> cells;
-    for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32, LUMICROP_F32, LUMICROP_F64})
+    for (lumicrop_dtype dtype :
+         {LUMICROP_U8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32, LUMICROP_F32, LUMICROP_F64})
         for (Photometry method : {Photometry::sum, Photometry::isogauss, Photometry::gauss, Photometry::spline})
             for (SizeClass size : {SizeClass::line, SizeClass::small, SizeClass::medium, SizeClass::large, SizeClass::huge})
                 for (lumicrop_padding padding : {LUMICROP_PADDING_ZEROS, LUMICROP_PADDING_GEOMETRY, LUMICROP_PADDING_NONE})
@@ -55,7 +56,10 @@ void Coverage::add(const Job& job)
     for (size_t cell : touched) ++jobs_[cell];
 }
 
-int Coverage::least() const { return *std::min_element(jobs_.begin(), jobs_.end()); }
+int Coverage::least() const
+{
+    return *std::min_element(jobs_.begin(), jobs_.end());
+}
 
 void Coverage::print(std::ostream& out) const
 {

@@ -32,12 +32,12 @@ Cell cell_of(const ChannelInput& channel);
 /// Jobs per cell, to be printed and asserted.
 class Coverage
 {
-  public:
+public:
     void add(const Job& job); ///< counts a cell once a job
     int least() const;
     void print(std::ostream& out) const;
 
-  private:
+private:
     size_t index_of(const Cell& cell) const;
     std::vector<Cell> cells_ = all_cells();
     std::vector<int> jobs_ = std::vector<int>(cells_.size(), 0);

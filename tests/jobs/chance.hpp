@@ -9,7 +9,7 @@ namespace test {
 
 class Chance
 {
-  public:
+public:
     Chance(uint64_t seed, uint64_t job) : state_(seed * 0x9E3779B97F4A7C15U + job * 0xD1B54A32D192ED03U + 1) { bits(); }
 
     uint64_t bits() // splitmix64
@@ -21,7 +21,10 @@ class Chance
     }
     double unit() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
     double between(double low, double high) { return low + (high - low) * unit(); }
-    int64_t whole(int64_t low, int64_t high) { return low + static_cast<int64_t>(bits() % static_cast<uint64_t>(high - low + 1)); }
+    int64_t whole(int64_t low, int64_t high)
+    {
+        return low + static_cast<int64_t>(bits() % static_cast<uint64_t>(high - low + 1));
+    }
     bool happens(double probability) { return unit() < probability; }
     double normal() // sum of twelve: no tails beyond 6, and none are needed
     {
@@ -35,7 +38,7 @@ class Chance
         return *(choices.begin() + bits() % choices.size());
     }
 
-  private:
+private:
     uint64_t state_;
 };
 

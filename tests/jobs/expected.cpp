@@ -9,7 +9,10 @@ namespace test {
 
 namespace {
 
-double at(const Column& column, int64_t detection) { return column->values[static_cast<size_t>(detection)]; }
+double at(const Column& column, int64_t detection)
+{
+    return column->values[static_cast<size_t>(detection)];
+}
 
 oracle::Padding rule_of(const ChannelInput& channel)
 {
@@ -61,13 +64,16 @@ oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
 /// One rounding of each product and difference in x_fit - X0 * px (- px / 2).
 double position_rounding(const Job& job, const ChannelInput& channel, int64_t i)
 {
-    const double largest = std::abs(at(job.x_fit, i)) + std::abs(at(job.y_fit, i)) + std::abs(at(job.X0, i)) * channel.pixel_x_nm +
-                           std::abs(at(job.Y0, i)) * channel.pixel_y_nm + double(channel.width) * channel.pixel_x_nm +
-                           double(channel.height) * channel.pixel_y_nm;
+    const double largest = std::abs(at(job.x_fit, i)) + std::abs(at(job.y_fit, i)) +
+                           std::abs(at(job.X0, i)) * channel.pixel_x_nm + std::abs(at(job.Y0, i)) * channel.pixel_y_nm +
+                           double(channel.width) * channel.pixel_x_nm + double(channel.height) * channel.pixel_y_nm;
     return std::ldexp(largest, -52);
 }
 
-bool outside_frame(int64_t index, int64_t extent) { return index < 0 || index >= extent; }
+bool outside_frame(int64_t index, int64_t extent)
+{
+    return index < 0 || index >= extent;
+}
 
 } // namespace
 
@@ -94,8 +100,10 @@ oracle::Crop crop_of(const Job& job, const Place& place, int64_t detection)
                 crop.raw.push_back(0);
                 continue;
             }
-            const int64_t flat = gathered ? (static_cast<int64_t>(at(job.frame, detection)) * channel.frame_height + y) * channel.frame_width + x
-                                          : (place.crop * crop.height + row) * crop.width + column;
+            const int64_t flat =
+                gathered
+                    ? (static_cast<int64_t>(at(job.frame, detection)) * channel.frame_height + y) * channel.frame_width + x
+                    : (place.crop * crop.height + row) * crop.width + column;
             crop.raw.push_back(channel.pixels[static_cast<size_t>(flat)]);
         }
     return crop;
@@ -109,9 +117,11 @@ oracle::Answer answer_of(const Job& job, const Place& place, int64_t detection)
     if (channel.method == LUMICROP_SUM) return oracle::border_sum(crop, rule_of(channel), camera);
     const oracle::Psf psf = psf_of(job, channel, detection);
     const double os_fit = at(job.os_fit, detection);
-    const bool parameter_is_nan = std::isnan(psf.mux) || std::isnan(psf.muy) || std::isnan(os_fit) || std::isnan(psf.sigma_x) ||
-                                  std::isnan(psf.sigma_y) || std::isnan(psf.theta_deg) || std::isnan(psf.z);
-    const bool narrow = psf.model != oracle::Model::spline && std::min(std::abs(psf.sigma_x), std::abs(psf.sigma_y)) < 0.01 * psf.pixel_x;
+    const bool parameter_is_nan = std::isnan(psf.mux) || std::isnan(psf.muy) || std::isnan(os_fit) ||
+                                  std::isnan(psf.sigma_x) || std::isnan(psf.sigma_y) || std::isnan(psf.theta_deg) ||
+                                  std::isnan(psf.z);
+    const bool narrow =
+        psf.model != oracle::Model::spline && std::min(std::abs(psf.sigma_x), std::abs(psf.sigma_y)) < 0.01 * psf.pixel_x;
     const bool judge = narrow || !computed_in_float32(channel.dtype);
     return oracle::matched_filter(crop, rule_of(channel), camera, psf, os_fit, parameter_is_nan,
                                   judge ? position_rounding(job, channel, detection) : 0);
@@ -134,7 +144,7 @@ namespace {
 
 class Complaints
 {
-  public:
+public:
     void value(const char* what, double found, oracle::Real wanted, oracle::Real bound)
     {
         if (std::isfinite(wanted) && std::isfinite(bound)) {
@@ -155,7 +165,8 @@ class Complaints
     void flags(uint32_t found, uint32_t wanted, uint32_t undecided)
     {
         if ((found & ~undecided) == (wanted & ~undecided)) return;
-        text_ << "\n    flags 0x" << std::hex << found << ", expected 0x" << wanted << " (open: 0x" << undecided << ")" << std::dec;
+        text_ << "\n    flags 0x" << std::hex << found << ", expected 0x" << wanted << " (open: 0x" << undecided << ")"
+              << std::dec;
     }
     void claim(bool holds, const char* what)
     {
@@ -164,21 +175,25 @@ class Complaints
     std::string text() const { return text_.str(); }
     Complaints() { text_.precision(17); }
 
-  private:
+private:
     std::ostringstream text_;
 };
 
-std::string complaints_of(const oracle::Answer& answer, oracle::Precision precision, const Outputs& outputs, size_t i, bool float32)
+std::string complaints_of(const oracle::Answer& answer, oracle::Precision precision, const Outputs& outputs, size_t i,
+                          bool float32)
 {
     Complaints complain;
     complain.flags(outputs.flags[i], answer.flags, answer.undecided);
     const double background = float32 ? static_cast<double>(static_cast<float>(answer.background)) : answer.background;
-    if (!answer.filter) complain.exact("background", outputs.background[i], background);
-    else complain.value("background", outputs.background[i], answer.background, background_bound(answer, float32));
+    if (!answer.filter)
+        complain.exact("background", outputs.background[i], background);
+    else
+        complain.value("background", outputs.background[i], answer.background, background_bound(answer, float32));
     const double photons = outputs.photons[i];
     if (!answer.filter) {
         complain.value("photons", photons, answer.photons, photons_bound(answer, precision, float32));
-        complain.claim(std::isnan(outputs.psf_sum[i]) && std::isnan(outputs.denominator[i]), "psf_sum, denominator: NaN expected for SUM");
+        complain.claim(std::isnan(outputs.psf_sum[i]) && std::isnan(outputs.denominator[i]),
+                       "psf_sum, denominator: NaN expected for SUM");
         return complain.text();
     }
     const bool said = (outputs.flags[i] & (LUMICROP_FLAG_ZERO_DENOMINATOR | LUMICROP_FLAG_PARAMETER_NAN)) != 0;
@@ -207,9 +222,10 @@ bool agrees(const Job& job, const Expected& expected, const Outputs& outputs, co
         if (text.empty()) continue;
         const ChannelInput& channel = job.channels[static_cast<size_t>(expected.places[i].channel)];
         if (++bad <= 3)
-            report << "\n  detection " << i << " (channel " << expected.places[i].channel + 1 << ", crop " << expected.places[i].crop
-                   << ": " << name_of(channel.dtype) << " " << channel.height << "x" << channel.width << ", source " << channel.source
-                   << ", method " << channel.method << ", model " << channel.model << ", padding " << channel.padding << ")" << text;
+            report << "\n  detection " << i << " (channel " << expected.places[i].channel + 1 << ", crop "
+                   << expected.places[i].crop << ": " << name_of(channel.dtype) << " " << channel.height << "x"
+                   << channel.width << ", source " << channel.source << ", method " << channel.method << ", model "
+                   << channel.model << ", padding " << channel.padding << ")" << text;
     }
     if (bad > 0)
         ADD_FAILURE() << who << ", " << job.name << ": " << bad << " of " << expected.answers.size()

@@ -11,8 +11,8 @@ Job plain_job(const Cell& cell, int64_t height, int64_t width, int64_t n, uint64
 {
     Chance chance(seed, 0);
     Job job;
-    job.name = "plain job of seed " + std::to_string(seed) + ", " + name_of(cell.dtype) + " " + std::to_string(height) + "x" +
-               std::to_string(width) + ", method " + std::to_string(static_cast<int>(cell.method)) + ", padding " +
+    job.name = "plain job of seed " + std::to_string(seed) + ", " + name_of(cell.dtype) + " " + std::to_string(height) +
+               "x" + std::to_string(width) + ", method " + std::to_string(static_cast<int>(cell.method)) + ", padding " +
                std::to_string(cell.padding) + ", " + std::to_string(n) + " detections";
     ChannelInput channel;
     channel.dtype = cell.dtype;

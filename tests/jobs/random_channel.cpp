@@ -47,7 +47,8 @@ Layout random_layout(Chance& chance, int axes)
     if (chance.happens(0.5)) return layout;
     for (int axis = 0; axis < axes; ++axis) layout.order.push_back(axis);
     for (int axis = axes - 1; axis > 0; --axis)
-        if (chance.happens(0.4)) std::swap(layout.order[static_cast<size_t>(axis)], layout.order[static_cast<size_t>(chance.whole(0, axis))]);
+        if (chance.happens(0.4))
+            std::swap(layout.order[static_cast<size_t>(axis)], layout.order[static_cast<size_t>(chance.whole(0, axis))]);
     for (int axis = 0; axis < axes; ++axis) layout.gaps.push_back(chance.happens(0.6) ? 0 : chance.whole(1, 3));
     layout.reversed = chance.happens(0.4) ? static_cast<unsigned>(chance.whole(0, (1 << axes) - 1)) : 0;
     return layout;
@@ -87,7 +88,8 @@ ChannelInput random_channel(Chance& chance, const Cell& cell, int64_t n)
         channel.frame_height = std::max<int64_t>(1, channel.height + room);
         channel.frame_width = std::max<int64_t>(1, channel.width + room + chance.whole(0, 5));
     }
-    const bool by_default = cell.padding == (channel.source == LUMICROP_GIVEN ? LUMICROP_PADDING_ZEROS : LUMICROP_PADDING_GEOMETRY);
+    const bool by_default =
+        cell.padding == (channel.source == LUMICROP_GIVEN ? LUMICROP_PADDING_ZEROS : LUMICROP_PADDING_GEOMETRY);
     if (by_default && chance.happens(0.5)) channel.padding = LUMICROP_PADDING_DEFAULT;
     if (channel.is_filter(LUMICROP_ISOGAUSS)) channel.psf_sigma_nm = chance.between(60, 200);
     if (channel.is_filter(LUMICROP_GAUSS)) {
@@ -145,14 +147,16 @@ void spoil(Chance& chance, const Patch& patch)
     const double infinity = std::numeric_limits<double>::infinity();
     const int64_t spoilt = chance.happens(0.2) ? chance.whole(1, patch.height * patch.width) : 1;
     for (int64_t k = 0; k < spoilt; ++k)
-        patch.pixels[chance.whole(0, patch.height * patch.width - 1)] = chance.one_of({std::nan(""), std::nan(""), infinity, -infinity});
+        patch.pixels[chance.whole(0, patch.height * patch.width - 1)] =
+            chance.one_of({std::nan(""), std::nan(""), infinity, -infinity});
 }
 
 void hold(const ChannelInput& channel, const Patch& patch)
 {
     for (int64_t i = 0; i < patch.height * patch.width; ++i) {
         double& pixel = patch.pixels[i];
-        if (!is_float(channel.dtype)) pixel = std::min(std::max(std::floor(pixel), lowest(channel.dtype)), highest(channel.dtype));
+        if (!is_float(channel.dtype))
+            pixel = std::min(std::max(std::floor(pixel), lowest(channel.dtype)), highest(channel.dtype));
         pixel = as_held(channel.dtype, pixel);
     }
 }
@@ -176,7 +180,9 @@ void fill_pixels(Chance& chance, ChannelInput& channel)
         add_light(chance, channel, patch);
         if (chance.happens(0.03)) // signed types: dark counts below 0; unsigned: the top of the range
             for (int64_t i = 0; i < height * width; ++i)
-                patch.pixels[i] = is_float(channel.dtype) ? -patch.pixels[i] * 1e3 : (chance.happens(0.5) ? lowest(channel.dtype) : highest(channel.dtype));
+                patch.pixels[i] = is_float(channel.dtype)
+                                      ? -patch.pixels[i] * 1e3
+                                      : (chance.happens(0.5) ? lowest(channel.dtype) : highest(channel.dtype));
         if (chance.happens(channel.rule() == LUMICROP_PADDING_ZEROS ? 0.35 : 0.1)) add_zeros(chance, patch);
         if (is_float(channel.dtype) && chance.happens(given ? 0.04 : 0.2)) spoil(chance, patch);
         hold(channel, patch);

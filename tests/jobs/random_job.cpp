@@ -22,14 +22,15 @@ Cell cell_of_slot(uint64_t seed, uint64_t slot)
     std::vector<Cell> cells = all_cells();
     const uint64_t round = slot / cells.size();
     Chance chance(seed ^ 0xCE115, round);
-    for (size_t i = cells.size(); --i > 0;) std::swap(cells[i], cells[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i)))]);
+    for (size_t i = cells.size(); --i > 0;)
+        std::swap(cells[i], cells[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i)))]);
     return cells[slot % cells.size()];
 }
 
 /// One job's columns, filled detection by detection.
 class Columns
 {
-  public:
+public:
     Columns(Chance& chance, Job& job, const std::vector<Place>& order) : chance_(chance), job_(job), order_(order) {}
 
     void origins()
@@ -39,7 +40,8 @@ class Columns
         if (!wanted && chance_.happens(0.7)) return;
         const auto origin = [&](int64_t crop, int64_t frame) {
             if (frame > 0) // inside, across an edge, and far off
-                return static_cast<double>(chance_.happens(0.02) ? chance_.whole(-100, 100) : chance_.whole(-crop - 1, frame + 1));
+                return static_cast<double>(chance_.happens(0.02) ? chance_.whole(-100, 100)
+                                                                 : chance_.whole(-crop - 1, frame + 1));
             return static_cast<double>(chance_.happens(0.2) ? chance_.whole(-2000, 2000) : chance_.whole(0, 100));
         };
         std::vector<double> x;
@@ -91,18 +93,22 @@ class Columns
             if (chance_.happens(0.03)) return chance_.one_of({1e3, 1e4, 1e5, 1e6, 1e9});
             return pixel * chance_.between(0.6, 2.5) * (chance_.happens(0.05) ? -1 : 1);
         };
-        if (any([](const ChannelInput& c) { return c.is_filter(LUMICROP_ISOGAUSS) || c.is_filter(LUMICROP_GAUSS); }) && chance_.happens(0.6))
+        if (any([](const ChannelInput& c) { return c.is_filter(LUMICROP_ISOGAUSS) || c.is_filter(LUMICROP_GAUSS); }) &&
+            chance_.happens(0.6))
             job_.sigma_fit = fitted(each(sigma));
         if (any([](const ChannelInput& c) { return c.is_filter(LUMICROP_GAUSS); })) {
             if (chance_.happens(0.6)) job_.sigma_x_fit = fitted(each(sigma));
             if (chance_.happens(0.6)) job_.sigma_y_fit = fitted(each(sigma));
             if (chance_.happens(0.5))
                 job_.sigma_angle = fitted(each([&](const ChannelInput&) {
-                    return chance_.happens(0.1) ? chance_.one_of({0.0, 90.0, 180.0, -45.0, 720.0}) : chance_.between(-400, 400);
+                    return chance_.happens(0.1) ? chance_.one_of({0.0, 90.0, 180.0, -45.0, 720.0})
+                                                : chance_.between(-400, 400);
                 }));
         }
         if (any([](const ChannelInput& c) { return c.is_filter(LUMICROP_SPLINE); }) && chance_.happens(0.8))
-            job_.z_fit = fitted(each([&](const ChannelInput&) { return chance_.happens(0.1) ? chance_.between(-900, 900) : chance_.between(-550, 550); }));
+            job_.z_fit = fitted(each([&](const ChannelInput&) {
+                return chance_.happens(0.1) ? chance_.between(-900, 900) : chance_.between(-550, 550);
+            }));
     }
 
     /// What no channel uses may be anything.
@@ -112,11 +118,13 @@ class Columns
             if (channel_of(order_[i]).method != LUMICROP_SUM || chance_.happens(0.5)) continue;
             for (Column* column : {&job_.x_fit, &job_.y_fit, &job_.z_fit, &job_.os_fit, &job_.sigma_fit, &job_.sigma_x_fit,
                                    &job_.sigma_y_fit, &job_.sigma_angle})
-                if (*column) (*column)->values[i] = chance_.one_of({std::nan(""), std::numeric_limits<double>::infinity(), 0.0, -3e30});
+                if (*column)
+                    (*column)->values[i] =
+                        chance_.one_of({std::nan(""), std::numeric_limits<double>::infinity(), 0.0, -3e30});
         }
     }
 
-  private:
+private:
     template <class Predicate>
     bool any(Predicate predicate) const
     {
@@ -136,7 +144,8 @@ class Columns
         if (std::isnan(pixel)) pixel = 100;
         const double middle = 0.5 * static_cast<double>(pixels - 1);
         double within = middle + chance_.normal() * 0.6;
-        if (chance_.happens(0.08)) within = middle + chance_.between(-1, 1) * (static_cast<double>(pixels) + 8); // far centres
+        if (chance_.happens(0.08))
+            within = middle + chance_.between(-1, 1) * (static_cast<double>(pixels) + 8); // far centres
         if (round) within = 0.5 * std::round(2 * within);
         if (job_.origin == LUMICROP_PIXEL_CORNER) within += 0.5;
         return (origin + within) * pixel;
@@ -145,7 +154,8 @@ class Columns
     Column fitted(std::vector<double> values)
     {
         for (double& value : values)
-            if (chance_.happens(0.004)) value = chance_.one_of({std::nan(""), std::nan(""), std::numeric_limits<double>::infinity()});
+            if (chance_.happens(0.004))
+                value = chance_.one_of({std::nan(""), std::nan(""), std::numeric_limits<double>::infinity()});
         Column made = column(std::move(values), chance_.one_of({LUMICROP_F32, LUMICROP_F64}));
         made->layout = random_layout(chance_, 1);
         return made;
@@ -154,12 +164,14 @@ class Columns
     Column whole_numbers(const std::vector<double>& values, bool floats_too)
     {
         std::vector<lumicrop_dtype> fitting;
-        for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_I8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32, LUMICROP_U64,
-                                     LUMICROP_I64, LUMICROP_F32, LUMICROP_F64})
-            if ((floats_too || !is_float(dtype)) &&
-                std::all_of(values.begin(), values.end(), [&](double v) { return v >= lowest(dtype) && v <= highest(dtype); }))
+        for (lumicrop_dtype dtype : {LUMICROP_U8, LUMICROP_I8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32,
+                                     LUMICROP_U64, LUMICROP_I64, LUMICROP_F32, LUMICROP_F64})
+            if ((floats_too || !is_float(dtype)) && std::all_of(values.begin(), values.end(), [&](double v) {
+                    return v >= lowest(dtype) && v <= highest(dtype);
+                }))
                 fitting.push_back(dtype);
-        Column made = column(values, fitting[static_cast<size_t>(chance_.whole(0, static_cast<int64_t>(fitting.size()) - 1))]);
+        Column made =
+            column(values, fitting[static_cast<size_t>(chance_.whole(0, static_cast<int64_t>(fitting.size()) - 1))]);
         made->layout = random_layout(chance_, 1);
         return made;
     }
@@ -174,9 +186,10 @@ Column random_labels(Chance& chance, const Job& job)
     std::vector<double> labels;
     for (size_t k = 0; k < job.channels.size(); ++k)
         labels.insert(labels.end(), static_cast<size_t>(job.channels[k].n), static_cast<double>(k + 1));
-    for (size_t i = labels.size(); i > 1; --i) std::swap(labels[i - 1], labels[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i) - 1))]);
-    Column made = column(labels, chance.one_of({LUMICROP_U8, LUMICROP_I8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32, LUMICROP_I32,
-                                                LUMICROP_U64, LUMICROP_I64}));
+    for (size_t i = labels.size(); i > 1; --i)
+        std::swap(labels[i - 1], labels[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i) - 1))]);
+    Column made = column(labels, chance.one_of({LUMICROP_U8, LUMICROP_I8, LUMICROP_U16, LUMICROP_I16, LUMICROP_U32,
+                                                LUMICROP_I32, LUMICROP_U64, LUMICROP_I64}));
     made->layout = random_layout(chance, 1);
     return made;
 }
@@ -193,21 +206,24 @@ uint64_t channels_before(uint64_t seed, uint64_t jobs)
 Job random_job(uint64_t seed, uint64_t number)
 {
     Job job;
-    job.name = "random job " + std::to_string(number) + " of seed " + std::to_string(seed) + " (repeat it alone: LUMICROP_TEST_SEED=" +
-               std::to_string(seed) + " LUMICROP_TEST_JOB=" + std::to_string(number) + ")";
+    job.name = "random job " + std::to_string(number) + " of seed " + std::to_string(seed) +
+               " (repeat it alone: LUMICROP_TEST_SEED=" + std::to_string(seed) +
+               " LUMICROP_TEST_JOB=" + std::to_string(number) + ")";
     Chance chance(seed ^ 0x10B, number);
     const uint64_t first_slot = channels_before(seed, number);
     const int64_t n_channels = random_channel_count(seed, number);
     for (int64_t k = 0; k < n_channels; ++k) {
         const Cell cell = cell_of_slot(seed, first_slot + static_cast<uint64_t>(k));
         const bool big = number % 500 == 7 && k == 0 && cell.size <= SizeClass::medium; // a few jobs of thousands of crops
-        job.channels.push_back(random_channel(chance, cell, big ? chance.whole(3000, 4500) : random_count(chance, cell.size)));
+        job.channels.push_back(
+            random_channel(chance, cell, big ? chance.whole(3000, 4500) : random_count(chance, cell.size)));
         job.n += job.channels.back().n;
     }
     job.origin = chance.happens(0.25) ? LUMICROP_PIXEL_CORNER : LUMICROP_FIRST_PIXEL;
     if (chance.happens(0.5)) job.ch = random_labels(chance, job);
     for (ChannelInput& channel : job.channels)
-        channel.state_n = channel.source == LUMICROP_GATHERED ? (!job.ch && n_channels > 1) || chance.happens(0.5) : chance.happens(0.3);
+        channel.state_n =
+            channel.source == LUMICROP_GATHERED ? (!job.ch && n_channels > 1) || chance.happens(0.5) : chance.happens(0.3);
     const std::vector<Place> order = places(job);
     Columns columns(chance, job, order);
     columns.origins();
@@ -215,7 +231,8 @@ Job random_job(uint64_t seed, uint64_t number)
     columns.positions();
     columns.widths();
     columns.garble_unused();
-    for (Column* column : {&job.x_fit, &job.y_fit, &job.z_fit, &job.os_fit, &job.sigma_fit, &job.sigma_x_fit, &job.sigma_y_fit, &job.sigma_angle})
+    for (Column* column : {&job.x_fit, &job.y_fit, &job.z_fit, &job.os_fit, &job.sigma_fit, &job.sigma_x_fit,
+                           &job.sigma_y_fit, &job.sigma_angle})
         if (*column)
             for (double& value : (*column)->values) value = as_held((*column)->dtype, value);
     for (ChannelInput& channel : job.channels) fill_pixels(chance, channel);

@@ -11,9 +11,11 @@ SplineHandle make_spline(const SplineInput& input)
     const TypedArray tx(input.knots, {length(s.tx)}, s.tx);
     const TypedArray ty(input.knots, {length(s.ty)}, s.ty);
     const TypedArray tz(input.knots, {length(s.tz)}, s.tz);
-    const TypedArray coefficients(input.coefficients, {length(s.tz) - 4, length(s.ty) - 4, length(s.tx) - 4}, s.coefficients);
+    const TypedArray coefficients(input.coefficients, {length(s.tz) - 4, length(s.ty) - 4, length(s.tx) - 4},
+                                  s.coefficients);
     lumicrop_spline* spline = nullptr;
-    EXPECT_EQ(lumicrop_spline_create(tx.get(), ty.get(), tz.get(), coefficients.get(), &spline), LUMICROP_OK) << lumicrop_last_error();
+    EXPECT_EQ(lumicrop_spline_create(tx.get(), ty.get(), tz.get(), coefficients.get(), &spline), LUMICROP_OK)
+        << lumicrop_last_error();
     return SplineHandle(spline);
 }
 
@@ -38,8 +40,9 @@ LaidOut::LaidOut(const Job& job)
         lumicrop_channel channel;
         EXPECT_EQ(lumicrop_channel_init(&channel, sizeof channel), LUMICROP_OK);
         const bool given = input.source == LUMICROP_GIVEN;
-        const std::vector<int64_t> shape = given ? std::vector<int64_t>{input.n, input.height, input.width}
-                                                 : std::vector<int64_t>{input.n_frames, input.frame_height, input.frame_width};
+        const std::vector<int64_t> shape = given
+                                               ? std::vector<int64_t>{input.n, input.height, input.width}
+                                               : std::vector<int64_t>{input.n_frames, input.frame_height, input.frame_width};
         arrays_.push_back(std::make_unique<TypedArray>(input.dtype, shape, input.pixels, input.layout));
         channel.images = arrays_.back()->get();
         channel.source = input.source;

@@ -30,7 +30,7 @@ SplineHandle make_spline(const SplineInput& input);
 /// A job's arrays and structs, ready to be passed again and again.
 class LaidOut
 {
-  public:
+public:
     explicit LaidOut(const Job& job);
     lumicrop_status integrate(lumicrop_context* context);
     Outputs outputs() const;
@@ -39,7 +39,7 @@ class LaidOut
     lumicrop_detections detections{};
     lumicrop_result result{};
 
-  private:
+private:
     const lumicrop_array* lay(const Column& column);
     const lumicrop_array* output(lumicrop_dtype dtype, const Job& job);
 

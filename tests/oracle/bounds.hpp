@@ -20,7 +20,10 @@ inline Real storage_rounding(Real value, bool column_is_float32)
 }
 
 /// SPEC 7's relative step: 4e-6, or 1e-13 on the float64 paths.
-inline Real step(Precision precision) { return precision == Precision::single_ ? Real(4e-6) : Real(1e-13); }
+inline Real step(Precision precision)
+{
+    return precision == Precision::single_ ? Real(4e-6) : Real(1e-13);
+}
 
 /// Sum: step * sum|crop - b|. Filter: step * (|S| sum|m| + |sum m| sum|m||crop - b|) / sum m^2, ten times that for far centres.
 /// SPEC's bound takes crop - b as given. A raw count, the offset and b are each rounded before they meet: once to 48 bits
@@ -45,7 +48,8 @@ inline Real background_bound(const Answer& answer, bool column_is_float32)
 
 inline Real psf_sum_bound(const Answer& answer, Precision precision, bool column_is_float32)
 {
-    return step(precision) * answer.psf_terms + answer.psf_sum_by_position + storage_rounding(answer.psf_sum, column_is_float32);
+    return step(precision) * answer.psf_terms + answer.psf_sum_by_position +
+           storage_rounding(answer.psf_sum, column_is_float32);
 }
 
 /// Relative 1e-5 (2.5 steps: sum m^2 / (sum m)^2 inherits psf_sum's error twice), grown where a PSF of both signs cancels in sum m.

@@ -9,7 +9,10 @@ namespace oracle {
 
 inline const Real pi = std::acos(Real(-1));
 
-inline Real width_of(Real sigma) { return std::abs(sigma) < Real(1e-12) ? Real(1e-12) : sigma; }
+inline Real width_of(Real sigma)
+{
+    return std::abs(sigma) < Real(1e-12) ? Real(1e-12) : sigma;
+}
 
 /// erf(upper) - erf(lower) by complements in the tails, where the erf themselves are both 1.
 inline Real erf_between(Real lower, Real upper)
@@ -23,8 +26,8 @@ inline Real erf_between(Real lower, Real upper)
 inline Real pixel_gaussian(Real distance, Real sigma, Real h)
 {
     const Real s = width_of(sigma);
-    return std::sqrt(pi / 2) * s / h * erf_between((distance - h / 2) / (std::sqrt(Real(2)) * s),
-                                                    (distance + h / 2) / (std::sqrt(Real(2)) * s));
+    return std::sqrt(pi / 2) * s / h *
+           erf_between((distance - h / 2) / (std::sqrt(Real(2)) * s), (distance + h / 2) / (std::sqrt(Real(2)) * s));
 }
 
 } // namespace oracle

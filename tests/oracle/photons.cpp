@@ -10,11 +10,15 @@ namespace {
 
 struct Projection
 {
-    Real counts = 0, psf_sum = 0, squares = 0, absolute = 0, signal = 0, absolute_signal = 0, magnitude = 0, peak = 0, light = 0;
+    Real counts = 0, psf_sum = 0, squares = 0, absolute = 0, signal = 0, absolute_signal = 0, magnitude = 0, peak = 0,
+         light = 0;
     bool bad_pixel = false, outside_domain = false, outside_domain_if_all_counted = false;
 };
 
-bool left_out(const Crop& crop, Padding rule, int64_t pixel) { return rule == Padding::geometry && crop.is_outside(pixel); }
+bool left_out(const Crop& crop, Padding rule, int64_t pixel)
+{
+    return rule == Padding::geometry && crop.is_outside(pixel);
+}
 
 Projection project(const Crop& crop, Padding rule, const Camera& camera, const PsfImage& image, double b)
 {
@@ -120,16 +124,18 @@ Answer matched_filter(const Crop& crop, Padding rule, const Camera& camera, cons
     const Projection sums = project(crop, rule, camera, image, answer.background);
     answer.psf_sum = sums.psf_sum;
     answer.denominator = sums.squares / (sums.psf_sum * sums.psf_sum);
-    const bool no_denominator = !(sums.psf_sum != 0) || !(sums.squares != 0) || !std::isfinite(sums.psf_sum) ||
-                                !std::isfinite(answer.denominator);
+    const bool no_denominator =
+        !(sums.psf_sum != 0) || !(sums.squares != 0) || !std::isfinite(sums.psf_sum) || !std::isfinite(answer.denominator);
     answer.photons = no_denominator || parameter_is_nan ? Real(std::nan("")) : sums.counts * answer.photons_per_count;
 
     const Real fraction = enclosed_fraction(psf, sums);
     answer.photons_open = !parameter_is_nan && !(fraction >= Real(1e-6));
-    const Real away = std::max(distance_outside(psf.mux, psf.pixel_x, crop.width), distance_outside(psf.muy, psf.pixel_y, crop.height));
+    const Real away =
+        std::max(distance_outside(psf.mux, psf.pixel_x, crop.width), distance_outside(psf.muy, psf.pixel_y, crop.height));
     const Real narrow = std::min(std::abs(width_of(psf.sigma_x)), std::abs(width_of(psf.sigma_y)));
     answer.far_centre = psf.model != Model::spline && away > 3 * narrow;
-    answer.count_terms = (std::abs(sums.signal) * sums.absolute + std::abs(sums.psf_sum) * sums.absolute_signal) / sums.squares;
+    answer.count_terms =
+        (std::abs(sums.signal) * sums.absolute + std::abs(sums.psf_sum) * sums.absolute_signal) / sums.squares;
     answer.count_magnitude = sums.magnitude * std::abs(sums.psf_sum) / sums.squares;
     answer.faint_terms = sums.peak * sums.light * std::abs(sums.psf_sum) / sums.squares;
     answer.psf_terms = sums.absolute;

@@ -26,15 +26,16 @@ struct Psf
 
 struct PsfImage
 {
-    std::vector<Real> m;               ///< [height * width]
-    std::vector<char> outside_domain;  ///< spline: the pixel lies outside the domain
+    std::vector<Real> m;              ///< [height * width]
+    std::vector<char> outside_domain; ///< spline: the pixel lies outside the domain
 };
 
 inline PsfImage isogauss_image(const Psf& psf, int64_t height, int64_t width)
 {
     PsfImage image;
     std::vector<Real> along_x;
-    for (int64_t c = 0; c < width; ++c) along_x.push_back(pixel_gaussian(Real(c) * psf.pixel_x - psf.mux, psf.sigma_x, psf.pixel_x));
+    for (int64_t c = 0; c < width; ++c)
+        along_x.push_back(pixel_gaussian(Real(c) * psf.pixel_x - psf.mux, psf.sigma_x, psf.pixel_x));
     for (int64_t r = 0; r < height; ++r) {
         const Real along_y = pixel_gaussian(Real(r) * psf.pixel_y - psf.muy, psf.sigma_y, psf.pixel_y);
         for (int64_t c = 0; c < width; ++c) image.m.push_back(along_x[static_cast<size_t>(c)] * along_y);

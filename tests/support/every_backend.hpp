@@ -19,7 +19,10 @@ struct Backend
     lumicrop_isa isa;
 };
 
-inline std::ostream& operator<<(std::ostream& out, const Backend& backend) { return out << backend.name; }
+inline std::ostream& operator<<(std::ostream& out, const Backend& backend)
+{
+    return out << backend.name;
+}
 
 struct DestroyContext
 {
@@ -41,7 +44,7 @@ Context make_context(const Backend& backend, int64_t n_threads = 0);
 
 class EveryBackend : public testing::TestWithParam<Backend>
 {
-  protected:
+protected:
     void SetUp() override
     {
         const std::string reason = why_unusable(GetParam());
@@ -49,9 +52,12 @@ class EveryBackend : public testing::TestWithParam<Backend>
     }
 };
 
-inline std::string backend_name(const testing::TestParamInfo<Backend>& info) { return info.param.name; }
+inline std::string backend_name(const testing::TestParamInfo<Backend>& info)
+{
+    return info.param.name;
+}
 
 } // namespace test
 
-#define LUMICROP_ON_EVERY_BACKEND(suite) \
+#define LUMICROP_ON_EVERY_BACKEND(suite)                                                                                    \
     INSTANTIATE_TEST_SUITE_P(On, suite, testing::ValuesIn(test::all_backends()), test::backend_name)

@@ -40,7 +40,10 @@ const char* name_of(lumicrop_dtype dtype)
     return dtype >= 1 && dtype <= 10 ? names[dtype] : names[0];
 }
 
-bool is_float(lumicrop_dtype dtype) { return dtype == LUMICROP_F32 || dtype == LUMICROP_F64; }
+bool is_float(lumicrop_dtype dtype)
+{
+    return dtype == LUMICROP_F32 || dtype == LUMICROP_F64;
+}
 
 bool computed_in_float32(lumicrop_dtype dtype)
 {
@@ -86,7 +89,8 @@ double as_held(lumicrop_dtype dtype, double value)
     return read_element(dtype, &element);
 }
 
-TypedArray::TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const std::vector<double>& values, const Layout& layout)
+TypedArray::TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const std::vector<double>& values,
+                       const Layout& layout)
     : shape_(std::move(shape))
 {
     array_.dtype = dtype;
@@ -123,7 +127,8 @@ void TypedArray::lay_out(const Layout& layout, uint8_t filler)
     memory_.assign(static_cast<size_t>(step + 2 * margin), filler);
     begin_ = memory_.data() + margin + backwards;
     const lumicrop_dtype dtype = array_.dtype;
-    EXPECT_EQ(lumicrop_array_init(&array_, sizeof array_, begin_, dtype, static_cast<int64_t>(axes), shape_.data()), LUMICROP_OK);
+    EXPECT_EQ(lumicrop_array_init(&array_, sizeof array_, begin_, dtype, static_cast<int64_t>(axes), shape_.data()),
+              LUMICROP_OK);
     for (size_t axis = 0; axis < axes; ++axis) array_.strides[axis] = strides[axis];
 }
 

@@ -34,9 +34,10 @@ struct Layout
 /// Owns memory and describes it to the library.
 class TypedArray
 {
-  public:
+public:
     /// An input. `values` in C order.
-    TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const std::vector<double>& values, const Layout& layout = {});
+    TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const std::vector<double>& values,
+               const Layout& layout = {});
     /// An output: elements and gaps filled with a sentinel byte.
     TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const Layout& layout = {});
     TypedArray(const TypedArray&) = delete;
@@ -44,13 +45,13 @@ class TypedArray
 
     const lumicrop_array* get() const { return &array_; }
     lumicrop_array& array() { return array_; }
-    std::vector<double> values() const;      ///< in C order
-    std::vector<uint8_t> bytes() const;      ///< of the elements, in C order
-    bool untouched() const;                  ///< every byte still holds the sentinel
-    bool gaps_untouched() const;             ///< every byte that belongs to no element does
+    std::vector<double> values() const; ///< in C order
+    std::vector<uint8_t> bytes() const; ///< of the elements, in C order
+    bool untouched() const;             ///< every byte still holds the sentinel
+    bool gaps_untouched() const;        ///< every byte that belongs to no element does
     static constexpr uint8_t sentinel = 0xA5;
 
-  private:
+private:
     void lay_out(const Layout& layout, uint8_t filler);
     uint8_t* element(int64_t flat) const;
     int64_t elements() const;

@@ -11,7 +11,10 @@
 namespace test {
 
 /// Upstream's fast-math reads a NaN sigma as 1e-12; SPEC 6 departs knowingly and gives NaN.
-inline bool departs(const std::string& name, size_t detection) { return name == "isogauss_odd_columns" && detection == 1; }
+inline bool departs(const std::string& name, size_t detection)
+{
+    return name == "isogauss_odd_columns" && detection == 1;
+}
 
 /// What the seed itself may be off by: its storage in float32 and 1e-7 of the terms. A term is |crop| + |b|: the seed holds
 /// both in float32 before it subtracts them.
@@ -35,8 +38,9 @@ inline bool near(double found, double stored, oracle::Real bound)
 }
 
 /// `photons` against the stored ones, row by row: SPEC 7 for the finder (0 for the oracle) and the seed's own slack.
-inline void expect_photons_near(const std::string& who, const std::vector<double>& photons, const std::vector<double>& stored,
-                                const Expected& expected, bool finder_is_the_oracle, bool column_is_float32)
+inline void expect_photons_near(const std::string& who, const std::vector<double>& photons,
+                                const std::vector<double>& stored, const Expected& expected, bool finder_is_the_oracle,
+                                bool column_is_float32)
 {
     ASSERT_EQ(photons.size(), stored.size()) << who;
     for (size_t i = 0; i < stored.size(); ++i) {
@@ -44,8 +48,8 @@ inline void expect_photons_near(const std::string& who, const std::vector<double
         const oracle::Answer& answer = expected.answers[i];
         oracle::Real bound = stored_slack(stored[i], answer.count_magnitude * answer.photons_per_count);
         if (!finder_is_the_oracle) bound += oracle::photons_bound(answer, expected.precision[i], column_is_float32);
-        EXPECT_TRUE(near(photons[i], stored[i], bound))
-            << who << " row " << i << ": photons " << photons[i] << ", the seed gave " << stored[i] << ", bound " << double(bound);
+        EXPECT_TRUE(near(photons[i], stored[i], bound)) << who << " row " << i << ": photons " << photons[i]
+                                                        << ", the seed gave " << stored[i] << ", bound " << double(bound);
     }
 }
 

@@ -57,7 +57,8 @@ std::string header_value(const std::string& header, const std::string& key)
 
 NpyArray parse(const Bytes& bytes)
 {
-    if (bytes.size() < 10 || std::memcmp(bytes.data(), "\x93NUMPY\x01", 7) != 0) throw std::runtime_error("no npy version 1");
+    if (bytes.size() < 10 || std::memcmp(bytes.data(), "\x93NUMPY\x01", 7) != 0)
+        throw std::runtime_error("no npy version 1");
     const size_t header_size = little_endian(bytes, 8, 2);
     const std::string header(reinterpret_cast<const char*>(bytes.data()) + 10, header_size);
     NpyArray array;
@@ -66,7 +67,8 @@ NpyArray parse(const Bytes& bytes)
     if (header_value(header, "fortran_order").rfind("False", 0) != 0) throw std::runtime_error("npy in Fortran order");
     const std::string shape = header_value(header, "shape");
     int64_t elements = 1;
-    for (size_t at = shape.find_first_of("0123456789"); at != std::string::npos; at = shape.find_first_of("0123456789", at)) {
+    for (size_t at = shape.find_first_of("0123456789"); at != std::string::npos;
+         at = shape.find_first_of("0123456789", at)) {
         size_t used = 0;
         array.shape.push_back(std::stoll(shape.substr(at), &used));
         elements *= array.shape.back();
@@ -75,12 +77,14 @@ NpyArray parse(const Bytes& bytes)
     const size_t data = 10 + header_size;
     if (array.descr[1] == 'U') {
         for (int64_t k = 0; k < std::stoll(array.descr.substr(2)); ++k)
-            if (const uint32_t letter = little_endian(bytes, data + 4 * static_cast<size_t>(k), 4)) array.text += static_cast<char>(letter);
+            if (const uint32_t letter = little_endian(bytes, data + 4 * static_cast<size_t>(k), 4))
+                array.text += static_cast<char>(letter);
         return array;
     }
     const lumicrop_dtype dtype = array.dtype();
     if (bytes.size() < data + static_cast<size_t>(elements * size_of(dtype))) throw std::runtime_error("npy too short");
-    for (int64_t k = 0; k < elements; ++k) array.values.push_back(read_element(dtype, bytes.data() + data + k * size_of(dtype)));
+    for (int64_t k = 0; k < elements; ++k)
+        array.values.push_back(read_element(dtype, bytes.data() + data + k * size_of(dtype)));
     return array;
 }
 
@@ -89,9 +93,9 @@ NpyArray parse(const Bytes& bytes)
 lumicrop_dtype NpyArray::dtype() const
 {
     static const std::map<std::string, lumicrop_dtype> types = {
-        {"|u1", LUMICROP_U8},  {"|b1", LUMICROP_U8},  {"|i1", LUMICROP_I8},  {"<u2", LUMICROP_U16}, {"<i2", LUMICROP_I16},
-        {"<u4", LUMICROP_U32}, {"<i4", LUMICROP_I32}, {"<u8", LUMICROP_U64}, {"<i8", LUMICROP_I64}, {"<f4", LUMICROP_F32},
-        {"<f8", LUMICROP_F64}};
+        {"|u1", LUMICROP_U8},  {"|b1", LUMICROP_U8},  {"|i1", LUMICROP_I8},  {"<u2", LUMICROP_U16},
+        {"<i2", LUMICROP_I16}, {"<u4", LUMICROP_U32}, {"<i4", LUMICROP_I32}, {"<u8", LUMICROP_U64},
+        {"<i8", LUMICROP_I64}, {"<f4", LUMICROP_F32}, {"<f8", LUMICROP_F64}};
     const auto found = types.find(descr);
     if (found == types.end()) throw std::runtime_error("npy of type " + descr);
     return found->second;

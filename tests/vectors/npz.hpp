@@ -22,13 +22,13 @@ struct NpyArray
 
 class Npz
 {
-  public:
+public:
     /// Throws std::runtime_error with the file's name.
     explicit Npz(const std::string& path);
     bool has(const std::string& key) const { return arrays_.count(key) != 0; }
     const NpyArray& at(const std::string& key) const;
 
-  private:
+private:
     std::string path_;
     std::map<std::string, NpyArray> arrays_;
 };

@@ -20,7 +20,10 @@ std::string from_environment(const char* variable, const std::string& otherwise)
 }
 
 /// One entry for all channels, or one each.
-const Json& of_channel(const Json& value, size_t channel) { return value.is_array() ? value.at(channel) : value; }
+const Json& of_channel(const Json& value, size_t channel)
+{
+    return value.is_array() ? value.at(channel) : value;
+}
 
 double number(const Json& keywords, const char* key, size_t channel, double otherwise)
 {
@@ -86,19 +89,30 @@ std::vector<double> detection_aligned(const Npz& file, const std::string& key, c
     present = file.has(key + "_0");
     std::vector<double> values;
     for (const Place& place : places(job)) {
-        if (!present) values.push_back(std::nan(""));
-        else values.push_back(file.at(key + "_" + std::to_string(place.channel)).values.at(static_cast<size_t>(place.crop)));
+        if (!present)
+            values.push_back(std::nan(""));
+        else
+            values.push_back(file.at(key + "_" + std::to_string(place.channel)).values.at(static_cast<size_t>(place.crop)));
     }
     return values;
 }
 
 } // namespace
 
-bool exists(const std::string& path) { return std::filesystem::exists(path); }
+bool exists(const std::string& path)
+{
+    return std::filesystem::exists(path);
+}
 
-std::string data_folder() { return from_environment("LUMICROP_TEST_DATA", std::string(LUMICROP_SOURCE_DIR) + "/../shared/data"); }
+std::string data_folder()
+{
+    return from_environment("LUMICROP_TEST_DATA", std::string(LUMICROP_SOURCE_DIR) + "/../shared/data");
+}
 
-std::string oracle_folder() { return from_environment("LUMICROP_TEST_ORACLE", data_folder() + "/../oracle"); }
+std::string oracle_folder()
+{
+    return from_environment("LUMICROP_TEST_ORACLE", data_folder() + "/../oracle");
+}
 
 std::vector<std::string> stored_case_names()
 {

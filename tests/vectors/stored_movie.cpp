@@ -47,7 +47,10 @@ Column column_of(const Npz& file, const std::string& key)
 
 } // namespace
 
-std::vector<std::string> stored_movie_names() { return {"picasso", "storm_analysis", "edges_9", "edges_8"}; }
+std::vector<std::string> stored_movie_names()
+{
+    return {"picasso", "storm_analysis", "edges_9", "edges_8"};
+}
 
 std::string missing_file(const std::string& name)
 {

@@ -7,9 +7,9 @@ namespace test {
 
 struct StoredMovie
 {
-    Job filter; ///< gathered, with the padding rule under which the seed's filter result holds (NONE: zeros count)
+    Job filter;         ///< gathered, with the padding rule under which the seed's filter result holds (NONE: zeros count)
     Job filter_float64; ///< positions to the full digits of the table; the seed's results are of float32 ones
-    Job sum;    ///< gathered, under GEOMETRY
+    Job sum;            ///< gathered, under GEOMETRY
     std::vector<double> out_sum, out_border_median, out_filter;
 };
 
