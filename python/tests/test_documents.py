@@ -1,0 +1,46 @@
+"""What the documents show works as shown."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lumicrop
+from lumicrop import _abi
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def examples(language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def test_the_api_reference_is_what_the_header_says():
+    subprocess.run([sys.executable, ROOT / "scripts/api_reference.py", "--check"], check=True)
+
+
+def test_the_python_example_of_the_readme_runs(capsys):
+    (example,) = examples("python")
+    exec(compile(example, "README.md", "exec"), {})
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_the_c_example_of_the_readme_prints_what_it_says(tmp_path):
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    (example,) = examples("c")
+    (tmp_path / "example.c").write_text(example)
+    library = Path(_abi._library_path())
+    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}", "example.c", "-o", "example",
+                    str(library), f"-Wl,-rpath,{library.parent}"], cwd=tmp_path, check=True)
+    printed = subprocess.run([tmp_path / "example"], capture_output=True, text=True, check=True).stdout.strip()
+    assert f"/* {printed} */" in example
+
+
+def test_the_changelog_names_this_version():
+    assert f"## {lumicrop.__version__}" in (ROOT / "CHANGELOG.md").read_text()
