@@ -54,15 +54,16 @@ public:
     }
 
 private:
+    using Wide = WideLanes<Real>;
     static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
 
     /// The Gaussians along one of their own axes.
     struct Axis
     {
-        double sigma[kLanes];  // [nm]
-        double centre[kLanes]; // from the first pixel's centre [px]
-        double scale[kLanes];  // width of a pixel, as erf's argument
-        uint32_t by_series;    // lanes whose pixels are narrow enough for the series
+        alignas(64) double sigma[kLanes];  // [nm]
+        alignas(64) double centre[kLanes]; // from the first pixel's centre [px]
+        alignas(64) double scale[kLanes];  // width of a pixel, as erf's argument
+        uint32_t by_series;                // lanes whose pixels are narrow enough for the series
         math::PixelSeries<Real> series;
     };
 
@@ -103,10 +104,7 @@ private:
     /// erf's argument `at` pixels from the first pixel's centre.
     static LUMICROP_INLINE Real argument(const Axis& axis, double at)
     {
-        Scalar arguments[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane)
-            arguments[lane] = static_cast<Scalar>((at - axis.centre[lane]) * axis.scale[lane]);
-        return Real::load(arguments);
+        return ((Wide::filled(at) - Wide::load(axis.centre)) * Wide::load(axis.scale)).rounded();
     }
 
     /// Fraction of the one-dimensional Gaussian on each of `n` pixels; zero outside the frame where that is padding.
@@ -214,25 +212,17 @@ private:
         }
     };
 
-    LUMICROP_INLINE Real fraction(const Axis& axis, const Turned& turned, const double (&dx)[kLanes],
-                                  const double (&dy)[kLanes]) const
+    /// Fraction of the Gaussian along one of its own axes on a pixel that lies `along` from the centre.
+    LUMICROP_INLINE Real fraction(const Axis& axis, const Turned& turned, const Wide& along) const
     {
-        double z[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane)
-            z[lane] = dx[lane] * turned.along_column[lane] + dy[lane] * turned.along_row[lane];
         Real value;
         if (axis.by_series != 0) {
-            Scalar middle[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane) middle[lane] = static_cast<Scalar>(z[lane]);
-            value = math::fraction_around(axis.series, Real::load(middle));
+            value = math::fraction_around(axis.series, along.rounded());
             if (axis.by_series == kAllLanes) return value;
         }
-        Scalar low[kLanes], high[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-            low[lane] = static_cast<Scalar>(z[lane] - turned.half[lane]);
-            high[lane] = static_cast<Scalar>(z[lane] + turned.half[lane]);
-        }
-        const Real between = math::fraction_between(math::pixel_edge(Real::load(low)), math::pixel_edge(Real::load(high)));
+        const Wide half = Wide::load(turned.half);
+        const Real between =
+            math::fraction_between(math::pixel_edge((along - half).rounded()), math::pixel_edge((along + half).rounded()));
         return axis.by_series != 0 ? select(mask_of<Real>(axis.by_series), value, between) : between;
     }
 
@@ -248,15 +238,15 @@ private:
         const bool cut = channel_.padding == Padding::geometry && crops_.clipped() != 0;
         math::RunningSum<Real> weights, squares, products;
         for_each_row([&](int64_t row, int64_t first) {
-            double dy[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane) dy[lane] = static_cast<double>(row) - y_.centre[lane];
+            const Wide dy = Wide::filled(static_cast<double>(row)) - Wide::load(y_.centre);
+            const Wide x_of_row = dy * Wide::load(along_x.along_row), y_of_row = dy * Wide::load(along_y.along_row);
             for (int64_t begin = 0; begin < channel_.width; begin += math::kPlainTerms) {
                 const int64_t end = begin + math::kPlainTerms < channel_.width ? begin + math::kPlainTerms : channel_.width;
                 Real part(0), part_squares(0), part_products(0);
                 for (int64_t c = begin; c < end; ++c) {
-                    double dx[kLanes];
-                    for (int lane = 0; lane < kLanes; ++lane) dx[lane] = static_cast<double>(c) - x_.centre[lane];
-                    Real weight = fraction(x_, along_x, dx, dy) * fraction(y_, along_y, dx, dy);
+                    const Wide dx = Wide::filled(static_cast<double>(c)) - Wide::load(x_.centre);
+                    Real weight = fraction(x_, along_x, muladd(dx, Wide::load(along_x.along_column), x_of_row)) *
+                                  fraction(y_, along_y, muladd(dx, Wide::load(along_y.along_column), y_of_row));
                     if (cut) weight = select(mask_of<Real>(inside(row, c)), weight, Real(0));
                     part = part + weight;
                     part_squares = muladd(weight, weight, part_squares);
