@@ -35,16 +35,11 @@ lumicrop_array images_of(const Source& source, int64_t n)
 const char* name(Method method)
 {
     switch (method) {
-    case Method::sum:
-        return "sum";
-    case Method::isogauss:
-        return "filter/isogauss";
-    case Method::gauss:
-        return "filter/gauss";
-    case Method::gauss_unrotated:
-        return "filter/gauss-unrotated";
-    case Method::spline:
-        return "filter/spline";
+    case Method::sum: return "sum";
+    case Method::isogauss: return "filter/isogauss";
+    case Method::gauss: return "filter/gauss";
+    case Method::gauss_unrotated: return "filter/gauss-unrotated";
+    case Method::spline: return "filter/spline";
     }
     return "";
 }
@@ -79,14 +74,9 @@ Job::Job(Method method, const Source& source, int64_t n)
         detections_.os_fit = &os_fit_;
     }
     switch (method) {
-    case Method::sum:
-        break;
-    case Method::isogauss:
-        detections_.sigma_fit = &sigma_fit_;
-        break;
-    case Method::gauss:
-        detections_.sigma_angle = &sigma_angle_;
-        [[fallthrough]];
+    case Method::sum: break;
+    case Method::isogauss: detections_.sigma_fit = &sigma_fit_; break;
+    case Method::gauss: detections_.sigma_angle = &sigma_angle_; [[fallthrough]];
     case Method::gauss_unrotated:
         channel_.model = LUMICROP_GAUSS;
         detections_.sigma_x_fit = &sigma_x_fit_;

@@ -53,14 +53,10 @@ const char* name_of_dtype(lumicrop_dtype dtype)
 const char* name_of_isa(lumicrop_isa isa)
 {
     switch (isa) {
-    case LUMICROP_ISA_BASELINE:
-        return "baseline";
-    case LUMICROP_ISA_AVX2:
-        return "avx2";
-    case LUMICROP_ISA_AVX512:
-        return "avx512";
-    default:
-        return "auto";
+    case LUMICROP_ISA_BASELINE: return "baseline";
+    case LUMICROP_ISA_AVX2: return "avx2";
+    case LUMICROP_ISA_AVX512: return "avx512";
+    default: return "auto";
     }
 }
 
@@ -76,17 +72,10 @@ std::string name(const Case& row)
     std::string made = what(row) + "/threads:" + std::to_string(row.threads);
     if (row.isa != LUMICROP_ISA_AUTO) made += std::string("/isa:") + name_of_isa(row.isa);
     switch (row.content) {
-    case Content::clean:
-        break;
-    case Content::padded:
-        made += "/padded:every-tenth";
-        break;
-    case Content::gathered:
-        made += "/gathered:scan-order";
-        break;
-    case Content::gathered_shuffled:
-        made += "/gathered:any-order";
-        break;
+    case Content::clean: break;
+    case Content::padded: made += "/padded:every-tenth"; break;
+    case Content::gathered: made += "/gathered:scan-order"; break;
+    case Content::gathered_shuffled: made += "/gathered:any-order"; break;
     }
     return made;
 }

@@ -17,16 +17,11 @@ struct Element
 Element element(lumicrop_dtype dtype)
 {
     switch (dtype) {
-    case LUMICROP_U16:
-        return {"<u2", 2};
-    case LUMICROP_I32:
-        return {"<i4", 4};
-    case LUMICROP_F32:
-        return {"<f4", 4};
-    case LUMICROP_F64:
-        return {"<f8", 8};
-    default:
-        throw std::invalid_argument("write_npy: dtype");
+    case LUMICROP_U16: return {"<u2", 2};
+    case LUMICROP_I32: return {"<i4", 4};
+    case LUMICROP_F32: return {"<f4", 4};
+    case LUMICROP_F64: return {"<f8", 8};
+    default: throw std::invalid_argument("write_npy: dtype");
     }
 }
 

@@ -19,12 +19,9 @@ static uint32_t read_part(const void* data, std::size_t bytes)
 {
 #if defined(LUMICROP_BENCH_X86_64)
     switch (best_isa()) {
-    case LUMICROP_ISA_AVX512:
-        return read_sum<LUMICROP_ISA_AVX512>(data, bytes);
-    case LUMICROP_ISA_AVX2:
-        return read_sum<LUMICROP_ISA_AVX2>(data, bytes);
-    default:
-        break;
+    case LUMICROP_ISA_AVX512: return read_sum<LUMICROP_ISA_AVX512>(data, bytes);
+    case LUMICROP_ISA_AVX2: return read_sum<LUMICROP_ISA_AVX2>(data, bytes);
+    default: break;
     }
 #endif
     return read_sum<LUMICROP_ISA_BASELINE>(data, bytes);

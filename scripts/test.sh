@@ -69,7 +69,8 @@ stage_release() {
 
 stage_sanitizers() {
     build_preset sanitizers
-    test_preset sanitizers
+    # AddressSanitizer ends a process that runs out of memory, which the test `memory` does on purpose.
+    test_preset sanitizers --exclude-regex '^memory$'
 }
 
 stage_threads() {

@@ -1,6 +1,8 @@
 // A block: as many detections as a register has lanes, one crop in each.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/lanes.hpp"
 #include "job/job.hpp"
 #include "math/matched_filter.hpp"
@@ -30,8 +32,13 @@ struct Block
 template <class T, int kLanes, class Value>
 LUMICROP_INLINE void read_elements(const Column& column, const int64_t (&index)[kLanes], Value (&values)[kLanes])
 {
-    for (int lane = 0; lane < kLanes; ++lane)
-        values[lane] = static_cast<Value>(*reinterpret_cast<const T*>(column.data + index[lane] * column.stride));
+    for (int lane = 0; lane < kLanes; ++lane) {
+        const T value = *reinterpret_cast<const T*>(column.data + index[lane] * column.stride);
+        if constexpr (std::is_same_v<T, uint64_t> && std::is_same_v<Value, int64_t>)
+            values[lane] = value > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(value);
+        else
+            values[lane] = static_cast<Value>(value);
+    }
 }
 
 /// A column's values of the lanes; `otherwise` where it is not given.

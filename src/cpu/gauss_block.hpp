@@ -102,22 +102,31 @@ private:
     }
 
     /// erf's argument `at` pixels from the first pixel's centre.
-    static LUMICROP_INLINE Real argument(const Axis& axis, double at)
+    static LUMICROP_INLINE Wide argument(const Axis& axis, double at)
     {
-        return ((Wide::filled(at) - Wide::load(axis.centre)) * Wide::load(axis.scale)).rounded();
+        return (Wide::filled(at) - Wide::load(axis.centre)) * Wide::load(axis.scale);
+    }
+
+    static LUMICROP_INLINE math::PixelEdge<Real> edge_at(const Wide& argument)
+    {
+        return math::pixel_edge(argument.rounded(), (argument * argument).rounded());
+    }
+
+    static LUMICROP_INLINE Real fraction_around(const Axis& axis, const Wide& argument)
+    {
+        return math::fraction_around(axis.series, (argument * argument).rounded());
     }
 
     /// Fraction of the one-dimensional Gaussian on each of `n` pixels; zero outside the frame where that is padding.
     void weigh(const Axis& axis, int64_t n, bool is_column, Real* weights)
     {
         if (axis.by_series != 0)
-            for (int64_t i = 0; i < n; ++i)
-                weights[i] = math::fraction_around(axis.series, argument(axis, static_cast<double>(i)));
+            for (int64_t i = 0; i < n; ++i) weights[i] = fraction_around(axis, argument(axis, static_cast<double>(i)));
         if (axis.by_series != kAllLanes) {
             const typename Real::Mask by_series = mask_of<Real>(axis.by_series);
-            math::PixelEdge<Real> lower = math::pixel_edge(argument(axis, -0.5));
+            math::PixelEdge<Real> lower = edge_at(argument(axis, -0.5));
             for (int64_t i = 0; i < n; ++i) {
-                const math::PixelEdge<Real> upper = math::pixel_edge(argument(axis, static_cast<double>(i) + 0.5));
+                const math::PixelEdge<Real> upper = edge_at(argument(axis, static_cast<double>(i) + 0.5));
                 const Real between = math::fraction_between(lower, upper);
                 weights[i] = axis.by_series != 0 ? select(by_series, weights[i], between) : between;
                 lower = upper;
@@ -217,12 +226,11 @@ private:
     {
         Real value;
         if (axis.by_series != 0) {
-            value = math::fraction_around(axis.series, along.rounded());
+            value = fraction_around(axis, along);
             if (axis.by_series == kAllLanes) return value;
         }
         const Wide half = Wide::load(turned.half);
-        const Real between =
-            math::fraction_between(math::pixel_edge((along - half).rounded()), math::pixel_edge((along + half).rounded()));
+        const Real between = math::fraction_between(edge_at(along - half), edge_at(along + half));
         return axis.by_series != 0 ? select(mask_of<Real>(axis.by_series), value, between) : between;
     }
 

@@ -63,6 +63,11 @@ private:
         bool empty() const { return begin >= end; }
     };
 
+    static bool is_empty(const Place& place)
+    {
+        return place.weights[0] == 0 && place.weights[1] == 0 && place.weights[2] == 0 && place.weights[3] == 0;
+    }
+
     static int64_t round_up(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
     static bool place(const KnotAxis& axis, double x, Place& place)
@@ -118,14 +123,18 @@ private:
         // What fills the last registers has no weight, but must be a number.
         for (int64_t c = 0; c < width_; ++c) pixels_[c] = 0;
         for (int64_t i = 0; i < pitch_; ++i) line_[i] = 0;
-        for (int64_t row = 0; row < channel_.height; ++row) {
-            const Place& at = rows_[row];
-            if (at.weights[0] == 0 && at.weights[1] == 0 && at.weights[2] == 0 && at.weights[3] == 0) continue;
-            contract_row(at, x, y);
+        const int64_t row_begin = cut ? window.row_begin : 0, row_end = cut ? window.row_end : channel_.height;
+        for (int64_t row = row_begin; row < row_end; ++row) {
+            const bool in_domain = !is_empty(rows_[row]);
+            if (in_domain) contract_row(rows_[row], x, y);
             crops_.read_row(lane, row, pixels_);
             for (int64_t c = 0; c < width_; c += kLanes) {
-                const Real model = psf(c, x);
                 const Real above = Real::load(pixels_ + c) - Real(background);
+                if (!in_domain) { // weight 0, but a NaN must show
+                    products.add(Real(0) * above);
+                    continue;
+                }
+                const Real model = psf(c, x);
                 weights.add(model);
                 squares.add(model * model);
                 products.add(model * above);
@@ -168,9 +177,7 @@ private:
     {
         even_ = true;
         for (int64_t c = 0; c < width_; ++c) {
-            const bool used = c < channel_.width &&
-                              !(columns_[c].first == 0 && columns_[c].weights[0] == 0 && columns_[c].weights[1] == 0 &&
-                                columns_[c].weights[2] == 0 && columns_[c].weights[3] == 0);
+            const bool used = c < channel_.width && !is_empty(columns_[c]);
             for (int k = 0; k < math::kOrder; ++k)
                 column_weights_[k * width_ + c] = used ? columns_[c].weights[k] : Scalar(0);
             if (!used) columns_[c].first = x.begin;

@@ -350,6 +350,7 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     const lumicrop_result outputs = adopted(result, "result", lumicrop_result{});
 
     if (columns.n < 0) refuse("detections: n is " + std::to_string(columns.n) + ", 0 or more expected");
+    if (columns.reserved != 0) refuse("detections: reserved is " + std::to_string(columns.reserved) + ", 0 expected");
     if (columns.origin != LUMICROP_FIRST_PIXEL && columns.origin != LUMICROP_PIXEL_CORNER)
         refuse("detections: origin is " + std::to_string(columns.origin) +
                ", LUMICROP_FIRST_PIXEL (1) or LUMICROP_PIXEL_CORNER (2) expected");

@@ -11,19 +11,19 @@ namespace lumicrop {
 
 /// The smallest struct that is accepted: what a caller must at least have to be understood.
 template <class Struct>
-constexpr int64_t kSmallestSize = sizeof(Struct);
+inline constexpr int64_t kSmallestSize = sizeof(Struct);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_options> = offsetof(lumicrop_options, device);
+inline constexpr int64_t kSmallestSize<lumicrop_options> = offsetof(lumicrop_options, device);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_backend_info> = offsetof(lumicrop_backend_info, reason);
+inline constexpr int64_t kSmallestSize<lumicrop_backend_info> = offsetof(lumicrop_backend_info, reason);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_context_info> = offsetof(lumicrop_context_info, reason);
+inline constexpr int64_t kSmallestSize<lumicrop_context_info> = offsetof(lumicrop_context_info, reason);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_channel> = offsetof(lumicrop_channel, spline);
+inline constexpr int64_t kSmallestSize<lumicrop_channel> = offsetof(lumicrop_channel, spline);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_detections> = offsetof(lumicrop_detections, sigma_angle);
+inline constexpr int64_t kSmallestSize<lumicrop_detections> = offsetof(lumicrop_detections, sigma_angle);
 template <>
-constexpr int64_t kSmallestSize<lumicrop_result> = offsetof(lumicrop_result, flags);
+inline constexpr int64_t kSmallestSize<lumicrop_result> = offsetof(lumicrop_result, flags);
 
 /// The largest that is believed to be a struct at all.
 constexpr int64_t kLargestSize = 4096;

@@ -73,26 +73,25 @@ LUMICROP_HOST_DEVICE Real exp_minus(Real a)
     return Constants::exponential(r) * power_of_two(shifted);
 }
 
-/// exp(-x^2); 0 beyond kLimit.
+/// exp(-x^2) from x^2; 0 beyond kLimit. The caller squares, in float64 where it can: rounding x itself to Real before would cost
+/// 2 x^2 half ulps.
 template <class Real>
-LUMICROP_HOST_DEVICE Real exp_minus_square(Real x)
-{
-    using Scalar = ScalarOf<Real>;
-    const Real limit(ErrorFunction<Scalar>::kLimit);
-    const Real size = smaller(absolute(x), limit);
-    return select(size < limit, exp_minus(size * size), Real(0));
-}
-
-/// erfc(|x|); 0 beyond kLimit.
-template <class Real>
-LUMICROP_HOST_DEVICE Real erfc_of_size(Real x)
+LUMICROP_HOST_DEVICE Real exp_minus_square(Real square)
 {
     using Constants = ErrorFunction<ScalarOf<Real>>;
-    const Real limit(Constants::kLimit);
-    const Real size = smaller(absolute(x), limit);
-    const Real value =
-        exp_minus(size * size) * Constants::scaled_erfc((size - Real(Constants::kK)) / (size + Real(Constants::kK)));
-    return select(size < limit, value, Real(0));
+    const Real limit(Constants::kLimit * Constants::kLimit);
+    const Real limited = smaller(square, limit);
+    return select(limited < limit, exp_minus(limited), Real(0));
+}
+
+/// erfc(|x|) from x and x^2; 0 beyond kLimit.
+template <class Real>
+LUMICROP_HOST_DEVICE Real erfc_of_size(Real x, Real square)
+{
+    using Constants = ErrorFunction<ScalarOf<Real>>;
+    const Real size = smaller(absolute(x), Real(Constants::kLimit));
+    const Real scaled = Constants::scaled_erfc((size - Real(Constants::kK)) / (size + Real(Constants::kK)));
+    return exp_minus_square(square) * scaled;
 }
 
 } // namespace math

@@ -46,9 +46,9 @@ struct PixelEdge
 };
 
 template <class Real>
-LUMICROP_HOST_DEVICE PixelEdge<Real> pixel_edge(Real x)
+LUMICROP_HOST_DEVICE PixelEdge<Real> pixel_edge(Real x, Real square)
 {
-    return {x, erfc_of_size(x)};
+    return {x, erfc_of_size(x, square)};
 }
 
 /// Fraction between two edges, lower <= upper.
@@ -122,17 +122,15 @@ LUMICROP_HOST_DEVICE PixelSeries<Real> pixel_series(Real half)
     return series;
 }
 
-/// Fraction on the pixel around `middle`.
+/// Fraction on the pixel whose middle lies at the root of `square`.
 template <class Real>
-LUMICROP_HOST_DEVICE Real fraction_around(const PixelSeries<Real>& series, Real middle)
+LUMICROP_HOST_DEVICE Real fraction_around(const PixelSeries<Real>& series, Real square)
 {
-    using Scalar = ScalarOf<Real>;
-    const Real limit(ErrorFunction<Scalar>::kLimit);
-    const Real size = smaller(absolute(middle), limit);
-    const Real square = size * size;
+    using Constants = ErrorFunction<ScalarOf<Real>>;
+    const Real limited = smaller(square, Real(Constants::kLimit * Constants::kLimit));
     Real sum = series.coefficient[kSeriesTerms - 1];
-    for (int j = kSeriesTerms - 2; j >= 0; --j) sum = muladd(sum, square, series.coefficient[j]);
-    return select(size < limit, exp_minus(square) * sum, Real(0));
+    for (int j = kSeriesTerms - 2; j >= 0; --j) sum = muladd(sum, limited, series.coefficient[j]);
+    return exp_minus_square(square) * sum;
 }
 
 } // namespace math
