@@ -49,10 +49,10 @@ needs_of_stage() {
 
 # -------------------------------------------------------------------------------------------------------------- stages
 
-build_preset() { # PRESET
+build_preset() { # PRESET [CMAKE --BUILD OPTION...]
     say "Build: $1"
     cmake --preset "$1" >"build/logs/configure-$1.log" 2>&1 || { cat "build/logs/configure-$1.log"; return 1; }
-    cmake --build --preset "$1" -j "$jobs"
+    cmake --build --preset "$1" -j "$jobs" "${@:2}"
 }
 
 test_preset() { # PRESET [CTEST OPTION...]
@@ -74,7 +74,7 @@ stage_sanitizers() {
 }
 
 stage_threads() {
-    build_preset thread-sanitizer
+    build_preset thread-sanitizer --target test_threads
     local archer && archer=$(find_archer)
     # The sanitizer wants the usual address layout, which many random bits would break; not every container lets go of them.
     local layout=()

@@ -10,8 +10,8 @@ namespace lumicrop {
 inline namespace LUMICROP_TARGET {
 namespace kernel {
 
-/// Results that underflow become 0 while this lives: numbers below the normal range cost hundreds of cycles each. Pixels
-/// themselves are still read as they are.
+/// Results that underflow become 0 while this lives: numbers below the normal range cost hundreds of cycles each. Pixels are
+/// still read as they are, and what is written to the caller's columns is rounded outside.
 class FlushToZero
 {
 public:
@@ -69,7 +69,6 @@ inline std::size_t workspace_bytes(const Channel& channel)
 
 inline void integrate(const Job& job, const Channel& channel, int64_t begin, int64_t end, std::byte* memory)
 {
-    const FlushToZero flush;
     with_computer(channel, [&](auto* computer) {
         using Computer = std::remove_pointer_t<decltype(computer)>;
         constexpr int kLanes = Computer::kLanes;
@@ -78,7 +77,10 @@ inline void integrate(const Job& job, const Channel& channel, int64_t begin, int
         for (int64_t first = begin; first < end; first += kLanes) {
             const Block<kLanes> block(channel, first, end);
             Outcomes<kLanes> outcomes;
-            compute.compute(job, block, outcomes);
+            {
+                const FlushToZero flush;
+                compute.compute(job, block, outcomes);
+            }
             write_outcomes(job, channel, block, outcomes);
         }
     });

@@ -63,18 +63,12 @@ LUMICROP_HOST_DEVICE Real fraction_between(const PixelEdge<Real>& lower, const P
 
 // -- series -----------------------------------------------------------------------------------------------------------
 
-constexpr int kSeriesTerms = 10;
+constexpr int kSeriesTerms = 12;
 
-/// Widest pixel that the series serves. The first term left out is (m scale)^20 / 21! of the first: below 2e-8 (float) and 3e-16
-/// (double) of the sum where exp(-m^2) is above 2e-9 (float, m = 4.5) and 1e-18 (double, m = 6.4).
-LUMICROP_HOST_DEVICE constexpr double series_limit(float)
-{
-    return 1.0;
-}
-LUMICROP_HOST_DEVICE constexpr double series_limit(double)
-{
-    return 0.25;
-}
+/// Widest pixel that the series serves. With z = m scale, the first term left out is z^24 / 25! beside a sum of sinh(z) / z: below 3e-6
+/// (float) and 4e-14 (double) out to where exp(-m^2) leaves the normal numbers, and below 1e-9 (1e-20) while it is above 1e-7.
+LUMICROP_HOST_DEVICE constexpr double series_limit(float) { return 0.9; }
+LUMICROP_HOST_DEVICE constexpr double series_limit(double) { return 0.125; }
 
 template <class Real>
 struct PixelSeries
