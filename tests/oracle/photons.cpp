@@ -71,9 +71,11 @@ Real enclosed_fraction(const Psf& psf, const Projection& sums)
 void judge_position(Answer& answer, const Crop& crop, Padding rule, const Camera& camera, const Psf& psf, double b,
                     double rounding, const Projection& at_the_position)
 {
-    for (int axis = 0; axis < 2; ++axis) {
+    // A turn moves by the rounding of its sine and cosine too: two opposite edges of pixels then move apart, which no shift does.
+    const double turn = psf.model == Model::gauss && psf.theta_deg != 0 ? std::ldexp(180 / double(pi), -51) : 0;
+    for (int way = 0; way < (turn > 0 ? 3 : 2); ++way) {
         Psf moved = psf;
-        (axis == 0 ? moved.mux : moved.muy) += rounding;
+        (way == 0 ? moved.mux : way == 1 ? moved.muy : moved.theta_deg) += way == 2 ? turn : rounding;
         const Projection sums = project(crop, rule, camera, psf_image(moved, crop.height, crop.width), b);
         if (sums.outside_domain != at_the_position.outside_domain) continue; // exactly on the domain's end: no slack there
         answer.photons_by_position += std::abs(sums.counts - at_the_position.counts) * answer.photons_per_count;
