@@ -67,8 +67,14 @@ constexpr int kSeriesTerms = 12;
 
 /// Widest pixel that the series serves. With z = m scale, the first term left out is z^24 / 25! beside a sum of sinh(z) / z: below 3e-6
 /// (float) and 4e-14 (double) out to where exp(-m^2) leaves the normal numbers, and below 1e-9 (1e-20) while it is above 1e-7.
-LUMICROP_HOST_DEVICE constexpr double series_limit(float) { return 0.9; }
-LUMICROP_HOST_DEVICE constexpr double series_limit(double) { return 0.125; }
+LUMICROP_HOST_DEVICE constexpr double series_limit(float)
+{
+    return 0.9;
+}
+LUMICROP_HOST_DEVICE constexpr double series_limit(double)
+{
+    return 0.125;
+}
 
 template <class Real>
 struct PixelSeries

@@ -11,7 +11,9 @@
 
 static void demand(lumicrop_status status)
 {
-    if (status == LUMICROP_OK) { return; }
+    if (status == LUMICROP_OK) {
+        return;
+    }
     fprintf(stderr, "%s: %s\n", lumicrop_status_name(status), lumicrop_last_error());
     exit(1);
 }
