@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "cpu/block.hpp"
+#include "cpu/transpose.hpp"
 #include "cpu/workspace.hpp"
 #include "math/border.hpp"
 

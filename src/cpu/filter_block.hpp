@@ -30,8 +30,8 @@ struct FilterInputs
         const double corner_y = job.pixel_corner ? 0.5 * channel.pixel_y_nm : 0.0;
         const double counts_per_photon = math::counts_per_photon(channel.gain, channel.qe);
         for (int lane = 0; lane < kLanes; ++lane) {
-            mux[lane] = mux[lane] - corner_x - x0[lane] * channel.pixel_x_nm;
-            muy[lane] = muy[lane] - corner_y - y0[lane] * channel.pixel_y_nm;
+            mux[lane] = mux[lane] - x0[lane] * channel.pixel_x_nm - corner_x;
+            muy[lane] = muy[lane] - y0[lane] * channel.pixel_y_nm - corner_y;
             column[lane] = mux[lane] / channel.pixel_x_nm;
             row[lane] = muy[lane] / channel.pixel_y_nm;
             background[lane] = os[lane] * counts_per_photon;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cpu/filter_block.hpp"
+#include "cpu/wide_lanes.hpp"
 #include "math/pixel_gaussian.hpp"
 #include "math/rotation.hpp"
 

@@ -21,30 +21,23 @@ LUMICROP_HOST_DEVICE void grow_padding(const Bits* zero, Bits* padding, int64_t 
             const int64_t pixel = row * width + column;
             padding[pixel] = on_border(row, column, height, width) ? zero[pixel] : Bits(0);
         }
-    for (bool grown = true; grown;) {
-        Bits change = 0;
+    Bits change = 0;
+    const auto grow = [&](int64_t pixel) {
+        const Bits before = padding[pixel];
+        const auto beside =
+            static_cast<Bits>(padding[pixel - width] | padding[pixel - 1] | padding[pixel + 1] | padding[pixel + width]);
+        padding[pixel] = static_cast<Bits>(before | (zero[pixel] & beside));
+        change = static_cast<Bits>(change | (before ^ padding[pixel]));
+    };
+    do {
+        change = 0;
         for (int64_t row = 1; row + 1 < height; ++row)
-            for (int64_t column = 1; column + 1 < width; ++column) {
-                const int64_t pixel = row * width + column;
-                const Bits before = padding[pixel];
-                const Bits after = static_cast<Bits>(before | (zero[pixel] & (padding[pixel - width] | padding[pixel - 1] |
-                                                                              padding[pixel + 1] | padding[pixel + width])));
-                padding[pixel] = after;
-                change = static_cast<Bits>(change | (before ^ after));
-            }
-        if (!change) break;
+            for (int64_t column = 1; column + 1 < width; ++column) grow(row * width + column);
+        if (change == 0) return;
         change = 0;
         for (int64_t row = height - 2; row > 0; --row)
-            for (int64_t column = width - 2; column > 0; --column) {
-                const int64_t pixel = row * width + column;
-                const Bits before = padding[pixel];
-                const Bits after = static_cast<Bits>(before | (zero[pixel] & (padding[pixel - width] | padding[pixel - 1] |
-                                                                              padding[pixel + 1] | padding[pixel + width])));
-                padding[pixel] = after;
-                change = static_cast<Bits>(change | (before ^ after));
-            }
-        grown = change != 0;
-    }
+            for (int64_t column = width - 2; column > 0; --column) grow(row * width + column);
+    } while (change != 0);
 }
 
 } // namespace math
