@@ -15,8 +15,7 @@
  *   Every struct begins with its size and is filled by its lumicrop_*_init(pointer, sizeof(struct)) before use. A struct
  *   that is smaller than the library's (an older caller) is accepted: fields it lacks take the init function's values. One
  *   that is larger (a newer caller) is accepted while the bytes that this library does not know are zero, else refused as
- *   UNSUPPORTED. In an
- *   array of structs all elements state the same size, which is the step from one to the next.
+ *   UNSUPPORTED. In an array of structs all elements state the same size, which is the step from one to the next.
  *   In options that tune, 0 means automatic. Physical quantities have no automatic value: they begin as NaN and a call
  *   that uses one left so is refused.
  *
