@@ -12,7 +12,7 @@ namespace {
 std::atomic<bool> forked{false};
 
 #if !defined(_WIN32)
-[[maybe_unused]] const int registered =
+[[maybe_unused]] const int kRegistered =
     pthread_atfork(nullptr, nullptr, [] { forked.store(true, std::memory_order_relaxed); });
 #endif
 

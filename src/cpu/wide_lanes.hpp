@@ -26,7 +26,7 @@ struct WideLanes
     static LUMICROP_INLINE WideLanes load(const double* from)
     {
         WideLanes wide;
-        for (int i = 0; i < kParts; ++i) wide.part[i] = DoubleLanes::load(from + i * DoubleLanes::kCount);
+        for (int i = 0; i < kParts; ++i) wide.part[i] = DoubleLanes::load(from + int64_t{i} * DoubleLanes::kCount);
         return wide;
     }
     /// Each lane rounded to Real.

@@ -60,7 +60,7 @@ SplineAxis::SplineAxis(const lumicrop_array* given, const std::string& name)
     const int64_t n = given->shape[0];
     const Column column = checked_column(given, name, n, ColumnKind::real);
     refuse_device(column.on_device, name);
-    if (n < 2 * kSplineOrder) refuse(name + " has " + std::to_string(n) + " knots, at least 8 expected (degree 3)");
+    if (n < int64_t{2} * kSplineOrder) refuse(name + " has " + std::to_string(n) + " knots, at least 8 expected (degree 3)");
     for (int64_t i = 0; i < n; ++i) {
         const double knot = read_real(column, i);
         const std::string which = name + "[" + std::to_string(i) + "]";

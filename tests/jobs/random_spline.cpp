@@ -64,10 +64,13 @@ std::shared_ptr<const SplineInput> random_spline(Chance& chance, const ChannelIn
     const int64_t nx = size();
     const int64_t ny = size();
     const int64_t nz = size();
-    spline->values.tx = all_held(
-        spline->knots, random_knots(chance, kind(), nx, reach(channel.width, channel.pixel_x_nm), channel.pixel_x_nm));
-    spline->values.ty = all_held(
-        spline->knots, random_knots(chance, kind(), ny, reach(channel.height, channel.pixel_y_nm), channel.pixel_y_nm));
+    // One draw a statement: the order in which arguments are evaluated is the compiler's.
+    const double reach_x = reach(channel.width, channel.pixel_x_nm);
+    const Knots kind_x = kind();
+    spline->values.tx = all_held(spline->knots, random_knots(chance, kind_x, nx, reach_x, channel.pixel_x_nm));
+    const double reach_y = reach(channel.height, channel.pixel_y_nm);
+    const Knots kind_y = kind();
+    spline->values.ty = all_held(spline->knots, random_knots(chance, kind_y, ny, reach_y, channel.pixel_y_nm));
     spline->values.tz = all_held(spline->knots, random_knots(chance, kind(), nz, 600, 100));
     const double scale = chance.one_of({1.0, 1.0, 1.0, 1e-3, 50.0});
     for (int64_t z = 0; z < nz; ++z)
