@@ -67,8 +67,10 @@ void write_element(lumicrop_dtype dtype, void* element, double value)
         Type held = zero;
         if constexpr (std::is_floating_point_v<Type>)
             held = static_cast<Type>(value);
-        else if (std::isfinite(value))
-            held = static_cast<Type>(value);
+        else if (std::isfinite(value)) // saturates, as a camera does
+            held = value <= static_cast<double>(std::numeric_limits<Type>::lowest()) ? std::numeric_limits<Type>::lowest()
+                   : value >= static_cast<double>(std::numeric_limits<Type>::max())  ? std::numeric_limits<Type>::max()
+                                                                                     : static_cast<Type>(value);
         std::memcpy(element, &held, sizeof held);
         return 0;
     });
