@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "api/error.hpp"
+#include "job/array_view.hpp"
 #include "job/struct_size.hpp"
 
 namespace lumicrop {
@@ -26,23 +27,6 @@ lumicrop_status fill(Struct* to, int64_t struct_size, const char* name, Struct d
     });
 }
 
-int64_t element_size(lumicrop_dtype dtype)
-{
-    switch (dtype) {
-    case LUMICROP_U8:
-    case LUMICROP_I8: return 1;
-    case LUMICROP_U16:
-    case LUMICROP_I16: return 2;
-    case LUMICROP_U32:
-    case LUMICROP_I32:
-    case LUMICROP_F32: return 4;
-    case LUMICROP_F64:
-    case LUMICROP_U64:
-    case LUMICROP_I64: return 8;
-    default: return 0;
-    }
-}
-
 } // namespace
 } // namespace lumicrop
 
@@ -54,8 +38,7 @@ lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, 
                                     int64_t ndim, const int64_t* shape)
 {
     return guarded([&] {
-        const int64_t size = element_size(dtype);
-        if (size == 0)
+        if (!is_dtype(dtype))
             refuse("array: dtype is " + std::to_string(dtype) + ", one of LUMICROP_U8 to LUMICROP_I64 (1 to 10) expected");
         if (ndim < 1 || ndim > 3) refuse("array: ndim is " + std::to_string(ndim) + ", 1 to 3 expected");
         if (shape == nullptr) refuse("array: shape is NULL, " + std::to_string(ndim) + " extents expected");
@@ -64,7 +47,7 @@ lumicrop_status lumicrop_array_init(lumicrop_array* array, int64_t struct_size, 
         defaults.dtype = dtype;
         defaults.memory = LUMICROP_HOST;
         defaults.ndim = ndim;
-        int64_t stride = size;
+        int64_t stride = size_of(Dtype{dtype});
         for (int64_t axis = ndim - 1; axis >= 0; --axis) {
             if (shape[axis] < 0)
                 refuse("array: shape[" + std::to_string(axis) + "] is " + std::to_string(shape[axis]) +

@@ -144,25 +144,12 @@ private:
         const int64_t rows = kStripPixels / channel.width;
         return rows < 1 ? 1 : rows < channel.height ? rows : channel.height;
     }
-    static int64_t staging_pitch(const Channel& channel)
-    {
-        return (channel.width + kLanes) * size_of_pixel(channel.images.dtype);
-    }
-    static int64_t size_of_pixel(Dtype dtype)
-    {
-        switch (dtype) {
-        case Dtype::u8: return 1;
-        case Dtype::u16:
-        case Dtype::i16: return 2;
-        case Dtype::f64: return 8;
-        default: return 4;
-        }
-    }
+    static int64_t staging_pitch(const Channel& channel) { return (channel.width + kLanes) * size_of(channel.images.dtype); }
     /// End of the memory that the images certainly own, for loads of whole registers past a row's end.
     static const std::byte* readable_limit(const Images& images)
     {
         if (images.shape[0] == 0) return images.data;
-        int64_t reach = size_of_pixel(images.dtype);
+        int64_t reach = size_of(images.dtype);
         for (int axis = 0; axis < 3; ++axis)
             if (images.strides[axis] > 0) reach += (images.shape[axis] - 1) * images.strides[axis];
         return images.data + reach;

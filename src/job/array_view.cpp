@@ -51,7 +51,7 @@ bool accepts(ColumnKind kind, Dtype dtype)
 lumicrop_array checked_array(const lumicrop_array* given, const std::string& name, int64_t ndim)
 {
     const lumicrop_array array = adopted(given, name, lumicrop_array{});
-    if (facts_of(array.dtype) == nullptr)
+    if (!is_dtype(array.dtype))
         refuse(name + ": dtype is " + std::to_string(array.dtype) +
                ", one of LUMICROP_U8 to LUMICROP_I64 (1 to 10) expected");
     if (array.memory != LUMICROP_HOST && array.memory != LUMICROP_DEVICE)
@@ -111,6 +111,10 @@ auto with_element(const Column& column, int64_t i, Use use)
 
 } // namespace
 
+bool is_dtype(int32_t number)
+{
+    return facts_of(number) != nullptr;
+}
 int64_t size_of(Dtype dtype)
 {
     return facts_of(static_cast<int32_t>(dtype))->size;

@@ -22,6 +22,7 @@ enum class Dtype : int32_t {
     i64 = LUMICROP_I64
 };
 
+bool is_dtype(int32_t number); // of the header's enumeration
 int64_t size_of(Dtype dtype);
 const char* name_of(Dtype dtype);
 bool is_integer(Dtype dtype);
