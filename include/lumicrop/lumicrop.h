@@ -36,9 +36,12 @@
  *   unchanged until the stream has passed the call, as for any work on that stream. Freeing them in stream order
  *   afterwards is allowed. Work queued earlier on the same stream is seen. Producers on other streams must be
  *   ordered by the caller (an event). A call that mixes host and device arrays returns when its host outputs are full.
+ *   Its work on device arrays comes after what the context's stream held, and before what is queued there later; it cannot be captured.
+ *   Host arrays travel in chunks through buffers of the context, so that they may be larger than the GPU's memory.
  *   The stream belongs to the caller and must outlive the context. The caller's current device is restored by every call. What only
  *   the device can know (a bad label or frame number in device memory) becomes a flag of that detection and a
- *   status that lumicrop_synchronize returns.
+ *   status that lumicrop_synchronize returns. The first call with a spline copies it to the device and waits for that; later
+ *   calls of the context find it there.
  *
  * Reproducibility
  *   The same call gives the same bits for any number of threads, any size of the batch and any position in it, per
@@ -89,7 +92,8 @@ enum {
     LUMICROP_OUT_OF_MEMORY = 6,    /**< host or device memory could not be had; no output touched */
     LUMICROP_CUDA_FAILURE = 7,     /**< the CUDA runtime reported an error; outputs are undefined */
     LUMICROP_INTERNAL = 8,         /**< a fault of lumicrop itself: please report it */
-    LUMICROP_BAD_INDEX = 9         /**< deferred: a label, frame or origin in device memory was out of range (see flags) */
+    LUMICROP_BAD_INDEX = 9,        /**< deferred: a label or frame in device memory was out of range (see flags) */
+    LUMICROP_CANCELLED = 10        /**< the progress callback ended the call; outputs are undefined */
 };
 
 /** Name of a status, such as "invalid argument"; "unknown status" for any other number. Never NULL; static storage. */
@@ -174,6 +178,10 @@ LUMICROP_API lumicrop_status lumicrop_backend_info_init(lumicrop_backend_info* i
 /** Tells what is known of `backend` (CPU or CUDA). Errors: INVALID_ARGUMENT for another backend, NULL, or a struct that is not initialised. */
 LUMICROP_API lumicrop_status lumicrop_backend_query(lumicrop_backend backend, lumicrop_backend_info* info);
 
+/** Called between chunks of a call on the thread that makes the call: `done` of `total` detections are computed. Not 0 ends the
+ *  call as CANCELLED. It must not call the library on the same context. */
+typedef int32_t (*lumicrop_progress)(void* data, int64_t done, int64_t total);
+
 /** How a context is made. */
 typedef struct lumicrop_options {
     int64_t struct_size;
@@ -184,6 +192,13 @@ typedef struct lumicrop_options {
     int32_t device;           /**< CUDA: ordinal of the GPU; default -1, the calling thread's current one */
     int32_t reserved;         /**< 0 */
     void* stream;             /**< CUDA: the caller's cudaStream_t; default NULL, the default stream. The CPU backend refuses any other */
+    int64_t memory_budget;    /**< CUDA: device memory that host arrays may take on their way [bytes]; default 0, automatic: half of
+                                   what is free when it is first needed. Too little for one crop is refused (OUT_OF_MEMORY) */
+    lumicrop_progress progress; /**< default NULL; not called where all arrays live on the device */
+    void* progress_data;      /**< handed to `progress` */
+    void* workspace;          /**< CUDA: the caller's device memory for calls whose arrays all live on the device, aligned to 256 bytes;
+                                   default NULL, a pool of the context's own. Calls use it in the order of the stream */
+    int64_t workspace_bytes;  /**< its size; too little is refused (OUT_OF_MEMORY): lumicrop_workspace_bytes tells the need */
 } lumicrop_options;
 
 /** Fills `options` with defaults. Errors: INVALID_ARGUMENT for NULL or a size below the first release's. */
@@ -374,11 +389,18 @@ LUMICROP_API lumicrop_status lumicrop_result_init(lumicrop_result* result, int64
  *  Pixels of U8, U16, I16 and F32 are computed in float32 (positions and background in float64), U32, I32 and F64 in float64. A NaN or
  *  infinite pixel spoils its own detection and no other.
  *
- *  Errors: INVALID_ARGUMENT, UNSUPPORTED (an array in device memory on the CPU backend), OUT_OF_MEMORY, and on the CUDA
- *  backend CUDA_FAILURE. On failure no column has been touched (CUDA_FAILURE: undefined). */
+ *  Errors: INVALID_ARGUMENT, UNSUPPORTED (an array in device memory on the CPU backend; host arrays while the stream is being
+ *  captured), OUT_OF_MEMORY, CANCELLED, and on the CUDA backend CUDA_FAILURE. On failure no column has been touched (CUDA_FAILURE,
+ *  CANCELLED: undefined). */
 LUMICROP_API lumicrop_status lumicrop_integrate(lumicrop_context* context, const lumicrop_channel* channels,
                                                 int64_t n_channels, const lumicrop_detections* detections,
                                                 const lumicrop_result* result);
+
+/** Bytes of workspace on the device that lumicrop_integrate takes for these arguments when all arrays live there; 0 on the CPU
+ *  backend. Contents of columns are not looked at. Errors: INVALID_ARGUMENT (also for `bytes` NULL), UNSUPPORTED. */
+LUMICROP_API lumicrop_status lumicrop_workspace_bytes(lumicrop_context* context, const lumicrop_channel* channels,
+                                                      int64_t n_channels, const lumicrop_detections* detections,
+                                                      const lumicrop_result* result, int64_t* bytes);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,6 @@
 namespace lumicrop {
 namespace {
 
-constexpr const char* kNoCuda = "this build has no CUDA backend";
 constexpr int64_t kMostThreads = 1024;
 
 const char* isa_name(lumicrop_isa isa)
@@ -37,35 +36,53 @@ lumicrop_options checked_options(const lumicrop_options* given)
                std::to_string(kMostThreads) + " expected");
     if (options.device < -1)
         refuse("options: device is " + std::to_string(options.device) + ", -1 (the current one) or more expected");
+    if (options.memory_budget < 0)
+        refuse("options: memory_budget is " + std::to_string(options.memory_budget) +
+               ", 0 (automatic) or a number of bytes expected");
+    if (options.workspace_bytes < 0)
+        refuse("options: workspace_bytes is " + std::to_string(options.workspace_bytes) + ", 0 or more expected");
     if (options.reserved != 0) refuse("options: reserved is " + std::to_string(options.reserved) + ", 0 expected");
     return options;
 }
 
-/// The backend that AUTO stands for, and why.
-std::string reason_for_cpu(lumicrop_backend asked)
+/// What a context shall use, and why.
+struct Choice
 {
-    if (asked == LUMICROP_BACKEND_CPU) return "the CPU was asked for";
-    const char* const forced = std::getenv("LUMICROP_BACKEND");
-    if (forced != nullptr && std::strcmp(forced, "cpu") == 0) return "LUMICROP_BACKEND=cpu is set in the environment";
-    if (forced != nullptr && *forced != '\0' && std::strcmp(forced, "auto") != 0) {
-        if (std::strcmp(forced, "cuda") == 0)
-            refuse(std::string("LUMICROP_BACKEND=cuda, but ") + kNoCuda, LUMICROP_UNSUPPORTED);
-        refuse(std::string("LUMICROP_BACKEND is ") + forced + ", cpu, cuda or auto expected");
-    }
-    return kNoCuda;
+    lumicrop_backend backend;
+    std::string reason;
+};
+
+Choice choice_of(lumicrop_backend asked)
+{
+    if (asked == LUMICROP_BACKEND_CPU) return {asked, "the CPU was asked for"};
+    if (asked == LUMICROP_BACKEND_CUDA) return {asked, "a GPU was asked for"};
+    const char* const named = std::getenv("LUMICROP_BACKEND");
+    const std::string forced = named == nullptr ? "" : named;
+    if (forced == "cpu") return {LUMICROP_BACKEND_CPU, "LUMICROP_BACKEND=cpu is set in the environment"};
+    if (forced == "cuda") return {LUMICROP_BACKEND_CUDA, "LUMICROP_BACKEND=cuda is set in the environment"};
+    if (!forced.empty() && forced != "auto") refuse("LUMICROP_BACKEND is " + forced + ", cpu, cuda or auto expected");
+    const cuda::Availability gpu = cuda::availability();
+    return {gpu.status == LUMICROP_OK ? LUMICROP_BACKEND_CUDA : LUMICROP_BACKEND_CPU, gpu.reason};
 }
 
 std::unique_ptr<lumicrop_context> make_context(const lumicrop_options& options)
 {
-    if (options.backend == LUMICROP_BACKEND_CUDA) refuse(kNoCuda, LUMICROP_UNSUPPORTED);
     auto context = std::make_unique<lumicrop_context>();
-    context->reason = reason_for_cpu(options.backend);
-    if (options.stream != nullptr) refuse("options: stream is set, but the CPU backend has no streams: NULL expected");
+    const Choice choice = choice_of(options.backend);
+    context->reason = choice.reason;
+    if (choice.backend == LUMICROP_BACKEND_CUDA) {
+        context->backend = cuda::make_backend(options);
+        return context;
+    }
+    for (const auto& [name, pointer] : {std::pair{"stream", options.stream}, std::pair{"workspace", options.workspace}})
+        if (pointer != nullptr)
+            refuse(std::string("options: ") + name + " is set, but the CPU backend has none: NULL expected (" +
+                   choice.reason + ")");
     if (!cpu::has_isa(options.isa) && options.isa != LUMICROP_ISA_AUTO)
         refuse(std::string("options: isa is ") + isa_name(options.isa) +
                    ", which this processor or build lacks; the best here is " + isa_name(cpu::best_isa()),
                LUMICROP_UNSUPPORTED);
-    context->backend = cpu::make_backend(options.isa, options.n_threads);
+    context->backend = cpu::make_backend(options.isa, options.n_threads, Progress(options.progress, options.progress_data));
     return context;
 }
 
@@ -104,7 +121,12 @@ lumicrop_status lumicrop_backend_query(lumicrop_backend backend, lumicrop_backen
         answer(info, "info", [&](lumicrop_backend_info& known) {
             known.backend = backend;
             if (backend == LUMICROP_BACKEND_CUDA) {
-                copy_text(known.reason, kNoCuda);
+                const cuda::Availability gpu = cuda::availability();
+                known.compiled_in = gpu.compiled_in;
+                known.found = gpu.n_devices > 0;
+                known.usable = gpu.status == LUMICROP_OK;
+                known.n_devices = gpu.n_devices;
+                copy_text(known.reason, gpu.reason);
                 return;
             }
             known.compiled_in = known.found = known.usable = known.n_devices = 1;

@@ -42,6 +42,7 @@ const char* lumicrop_status_name(lumicrop_status status)
     case LUMICROP_CUDA_FAILURE: return "CUDA failure";
     case LUMICROP_INTERNAL: return "internal error";
     case LUMICROP_BAD_INDEX: return "bad index";
+    case LUMICROP_CANCELLED: return "cancelled";
     default: return "unknown status";
     }
 }

@@ -7,6 +7,7 @@
 #include "cpu/transpose.hpp"
 #include "cpu/workspace.hpp"
 #include "math/border.hpp"
+#include "math/window.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
@@ -21,14 +22,6 @@ struct CropWindow
     int64_t column_begin, column_end; // columns likewise
     bool clipped;                     // some pixel lies outside
 };
-
-/// Part of [0, size) that lies in [0, extent) when moved by `origin`; safe for any origin.
-LUMICROP_INLINE void clip(int64_t origin, int64_t size, int64_t extent, int64_t& begin, int64_t& end)
-{
-    begin = origin >= 0 ? 0 : origin <= -size ? size : -origin;
-    end = origin >= extent ? begin : origin > extent - size ? extent - origin : size;
-    if (end < begin) end = begin;
-}
 
 /// As many pixels as a register has lanes, as they are stored.
 template <class Pixel, int kLanes>
@@ -79,8 +72,8 @@ public:
             window.row_end = channel_.height;
             window.column_end = channel_.width;
             if (channel_.frame_known) {
-                clip(row[lane], channel_.height, channel_.frame_height, window.row_begin, window.row_end);
-                clip(column[lane], channel_.width, channel_.frame_width, window.column_begin, window.column_end);
+                math::clip(row[lane], channel_.height, channel_.frame_height, window.row_begin, window.row_end);
+                math::clip(column[lane], channel_.width, channel_.frame_width, window.column_begin, window.column_end);
             }
             window.row = channel_.gathered ? row[lane] : 0;
             window.column = channel_.gathered ? column[lane] : 0;

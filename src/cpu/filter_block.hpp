@@ -30,8 +30,8 @@ struct FilterInputs
         const double corner_y = job.pixel_corner ? 0.5 * channel.pixel_y_nm : 0.0;
         const double counts_per_photon = math::counts_per_photon(channel.gain, channel.qe);
         for (int lane = 0; lane < kLanes; ++lane) {
-            mux[lane] = mux[lane] - x0[lane] * channel.pixel_x_nm - corner_x;
-            muy[lane] = muy[lane] - y0[lane] * channel.pixel_y_nm - corner_y;
+            mux[lane] = math::position_in_crop(mux[lane], x0[lane], channel.pixel_x_nm, corner_x);
+            muy[lane] = math::position_in_crop(muy[lane], y0[lane], channel.pixel_y_nm, corner_y);
             column[lane] = mux[lane] / channel.pixel_x_nm;
             row[lane] = muy[lane] / channel.pixel_y_nm;
             background[lane] = os[lane] * counts_per_photon;
@@ -67,39 +67,30 @@ inline void finish_filter(const Channel& channel, const Crops<Real>& crops,
                           uint32_t shape_is_nan, int n, Outcomes<Real::kCount>& outcomes)
 {
     constexpr int kLanes = Real::kCount;
-    const double width = static_cast<double>(channel.width) - 0.5, height = static_cast<double>(channel.height) - 0.5;
+    const auto width = static_cast<double>(channel.width), height = static_cast<double>(channel.height);
+    uint32_t centre_outside = 0, parameter_is_nan = 0, zero_denominator = 0, doubtful = 0;
     for (int lane = 0; lane < kLanes; ++lane) {
-        const double low_part = static_cast<double>(inputs.subtract[lane].low);
-        const math::FilterSums all{sums.weights[lane], sums.squares[lane],
-                                   sums.products[lane] - low_part * sums.weights[lane]};
-        outcomes.background[lane] = inputs.background[lane];
-        outcomes.psf_sum[lane] = amplitude[lane] * all.weights;
-        outcomes.denominator[lane] = math::filter_denominator(all);
-        outcomes.counts[lane] = math::filter_counts(all);
-    }
-    uint32_t centre_outside = 0, background_is_nan = 0, countable = 0, finite = 0;
-    for (int lane = 0; lane < kLanes; ++lane) {
-        const bool outside = (inputs.column[lane] < -0.5) | (inputs.column[lane] > width) | (inputs.row[lane] < -0.5) |
-                             (inputs.row[lane] > height);
+        const double low_part = static_cast<double>(inputs.subtract[lane].low), background = inputs.background[lane];
+        const math::FilterOutcome outcome = math::filter_outcome(
+            {sums.weights[lane], sums.squares[lane], sums.products[lane] - low_part * sums.weights[lane]}, amplitude[lane],
+            (shape_is_nan >> lane & 1) != 0, background != background);
+        outcomes.background[lane] = background;
+        outcomes.psf_sum[lane] = outcome.psf_sum;
+        outcomes.denominator[lane] = outcome.denominator;
+        outcomes.counts[lane] = outcome.counts;
+        const bool outside = math::lies_outside(inputs.column[lane], inputs.row[lane], height, width);
         centre_outside |= static_cast<uint32_t>(outside) << lane;
-        background_is_nan |= static_cast<uint32_t>(inputs.background[lane] != inputs.background[lane]) << lane;
-        countable |= static_cast<uint32_t>(math::is_countable(outcomes.psf_sum[lane], outcomes.denominator[lane])) << lane;
-        finite |= static_cast<uint32_t>(math::is_finite(outcomes.counts[lane])) << lane;
+        parameter_is_nan |= static_cast<uint32_t>(outcome.parameter_is_nan) << lane;
+        zero_denominator |= static_cast<uint32_t>(outcome.zero_denominator) << lane;
+        doubtful |= static_cast<uint32_t>(outcome.is_doubtful) << lane;
     }
-    const uint32_t parameter_is_nan = shape_is_nan | background_is_nan;
     for (int lane = 0; lane < n; ++lane) {
         uint32_t flags = 0;
         if (crops.clipped() >> lane & 1) flags |= LUMICROP_FLAG_TRUNCATED;
         if (centre_outside >> lane & 1) flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
-        if (((countable & finite & ~parameter_is_nan) >> lane & 1) == 0) {
-            if (shape_is_nan >> lane & 1)
-                outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
-            else if ((countable >> lane & 1) == 0)
-                flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-            if (parameter_is_nan >> lane & 1) flags |= LUMICROP_FLAG_PARAMETER_NAN;
-            if (((parameter_is_nan | ~countable) >> lane & 1) != 0) outcomes.counts[lane] = math::not_a_number();
-            if (crops.has_non_finite(lane)) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
-        }
+        if (parameter_is_nan >> lane & 1) flags |= LUMICROP_FLAG_PARAMETER_NAN;
+        if (zero_denominator >> lane & 1) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
+        if ((doubtful >> lane & 1) != 0 && crops.has_non_finite(lane)) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
         outcomes.flags[lane] = flags;
     }
 }

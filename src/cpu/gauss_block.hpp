@@ -8,7 +8,7 @@
 #include "cpu/filter_block.hpp"
 #include "cpu/wide_lanes.hpp"
 #include "math/pixel_gaussian.hpp"
-#include "math/rotation.hpp"
+#include "math/rotated_gaussian.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
@@ -209,16 +209,16 @@ private:
         return part;
     }
 
-    /// Position along one of the PSF's own axes as erf's argument: (column - x) along[0] + (row - y) along[1].
+    /// One of the PSF's own axes, lane by lane.
     struct Turned
     {
         double along_column[kLanes], along_row[kLanes], half[kLanes];
 
-        void set(int lane, double column, double row, double width)
+        void set(int lane, const math::TurnedAxis& axis)
         {
-            along_column[lane] = column;
-            along_row[lane] = row;
-            half[lane] = 0.5 * width;
+            along_column[lane] = axis.along_column;
+            along_row[lane] = axis.along_row;
+            half[lane] = axis.half;
         }
     };
 
@@ -241,8 +241,8 @@ private:
         for (int lane = 0; lane < kLanes; ++lane) {
             const math::Rotation turn = math::rotation(theta_[lane]);
             const double ratio = channel_.pixel_y_nm / channel_.pixel_x_nm;
-            along_x.set(lane, turn.cosine * x_.scale[lane], -turn.sine * ratio * x_.scale[lane], x_.scale[lane]);
-            along_y.set(lane, turn.sine / ratio * y_.scale[lane], turn.cosine * y_.scale[lane], y_.scale[lane]);
+            along_x.set(lane, math::turned_x(turn, x_.scale[lane], ratio));
+            along_y.set(lane, math::turned_y(turn, y_.scale[lane], ratio));
         }
         const bool cut = channel_.padding == Padding::geometry && crops_.clipped() != 0;
         math::RunningSum<Real> weights, squares, products;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/filter_block.hpp"
+#include "job/spline.hpp"
 #include "math/bspline.hpp"
 
 namespace lumicrop {
@@ -19,7 +20,7 @@ public:
     using Scalar = typename Real::Scalar;
 
     SplineBlock(const Channel& channel, Workspace& workspace)
-        : channel_(channel), spline_(*channel.spline), crops_(channel, workspace), width_(round_up(channel.width)),
+        : channel_(channel), spline_(channel.spline->view()), crops_(channel, workspace), width_(round_up(channel.width)),
           pitch_(round_up(spline_.x.n_coefficients) + kLanes), columns_(workspace.take<Place>(width_)),
           rows_(workspace.take<Place>(channel.height)), column_weights_(workspace.take<Scalar>(math::kOrder * width_)),
           slab_(workspace.take<Scalar>(spline_.y.n_coefficients * pitch_)), line_(workspace.take<Scalar>(pitch_)),

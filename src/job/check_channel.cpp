@@ -127,7 +127,7 @@ private:
                        ", a finite number of degrees expected");
         } else {
             if (given_.spline == nullptr) refuse(which_ + "spline is NULL, a lumicrop_spline expected for the model spline");
-            channel_.spline = &given_.spline->view();
+            channel_.spline = given_.spline;
         }
     }
 

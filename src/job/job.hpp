@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "job/array_view.hpp"
-#include "math/spline_view.hpp"
 
 namespace lumicrop {
+
+class Spline;
 
 enum class Method { sum, filter };
 enum class Model { isogauss, gauss, spline };
@@ -29,7 +30,7 @@ struct Channel
     double pixel_y_nm = 0, pixel_x_nm = 0;
     double gain = 1, qe = 1, camera_offset = 0;
     double psf_sigma_nm = 0, psf_sigma_x_nm = 0, psf_sigma_y_nm = 0, psf_theta_deg = 0;
-    const SplineView* spline = nullptr;
+    const Spline* spline = nullptr;
     const int64_t* positions = nullptr; // detection of each crop; null: `first` and those that follow
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "job/array_view.hpp"
@@ -36,11 +37,15 @@ public:
     /// Valid as long as the spline.
     const SplineView& view() const { return view_; }
 
+    /// Expires with the spline, so that what others keep of it is never taken for another's at the same address.
+    std::weak_ptr<const void> life() const { return life_; }
+
 private:
     SplineAxis x_, y_, z_;
     std::vector<float> narrow_;
     std::vector<double> wide_;
     SplineView view_;
+    std::shared_ptr<const void> life_ = std::make_shared<int>(0);
 };
 
 } // namespace lumicrop

@@ -30,6 +30,19 @@ LUMICROP_HOST_DEVICE Middle<Real> middle_of(Real (&values)[kCount])
     return {values[(kCount - 1) / 2], values[kCount / 2]};
 }
 
+/// What takes the place of the k-th value that is left out of an even number of values, so that the middle of all is that of the rest:
+/// they go to both ends in turn. Where an odd number is left out, the lower middle is the rest's one middle value.
+template <class Real>
+LUMICROP_HOST_DEVICE Real stand_in(int64_t k)
+{
+    return Real(k % 2 == 0 ? __builtin_inf() : -__builtin_inf());
+}
+template <class Real>
+LUMICROP_HOST_DEVICE Middle<Real> middle_of_rest(const Middle<Real>& of_all, int64_t n_left_out)
+{
+    return {of_all.low, n_left_out % 2 == 0 ? of_all.high : of_all.low};
+}
+
 /// Indices of the middle among `count` sorted values, count > 0.
 LUMICROP_HOST_DEVICE constexpr int64_t lower_middle(int64_t count)
 {

@@ -77,10 +77,14 @@ LUMICROP_HOST_DEVICE double absolute(double x)
     return __builtin_fabs(x);
 }
 
-/// The smaller and the larger of two; where one is NaN, b.
+/// The smaller and the larger of two; where a is NaN, b.
 LUMICROP_HOST_DEVICE float smaller(float a, float b)
 {
+#if defined(__CUDA_ARCH__)
+    return fminf(a, b); // one instruction
+#else
     return a < b ? a : b;
+#endif
 }
 LUMICROP_HOST_DEVICE double smaller(double a, double b)
 {
@@ -88,7 +92,11 @@ LUMICROP_HOST_DEVICE double smaller(double a, double b)
 }
 LUMICROP_HOST_DEVICE float larger(float a, float b)
 {
+#if defined(__CUDA_ARCH__)
+    return fmaxf(a, b);
+#else
     return a > b ? a : b;
+#endif
 }
 LUMICROP_HOST_DEVICE double larger(double a, double b)
 {

@@ -55,6 +55,47 @@ LUMICROP_HOST_DEVICE double photons_per_count(double gain, double qe)
     return gain / qe;
 }
 
+/// PSF centre from the crop's first pixel's centre [nm]: `fit` in the whole frame, the crop's first pixel, and how much earlier than that
+/// pixel's centre the origin lies (SPEC section 2).
+LUMICROP_HOST_DEVICE double position_in_crop(double fit_nm, double first_pixel, double pixel_nm, double corner_nm)
+{
+    return fit_nm - first_pixel * pixel_nm - corner_nm;
+}
+
+/// Whether a centre, in pixels from the first one's, lies outside the crop's pixels. Not for NaN.
+LUMICROP_HOST_DEVICE bool lies_outside(double column, double row, double height, double width)
+{
+    return (column < -0.5) | (column > width - 0.5) | (row < -0.5) | (row > height - 0.5);
+}
+
+/// What a filter came to.
+struct FilterOutcome
+{
+    double counts, psf_sum, denominator;
+    bool parameter_is_nan, zero_denominator; // flags
+    bool is_doubtful;                        // the pixels must be searched for numbers that are not finite
+};
+
+/// From sums to the outcome.
+///
+///  amplitude        the PSF's height over the weights', m = amplitude * w
+///  shape_is_nan     a parameter of the PSF is NaN;  background_is_nan  the fitted background is
+LUMICROP_HOST_DEVICE FilterOutcome filter_outcome(const FilterSums& sums, double amplitude, bool shape_is_nan,
+                                                  bool background_is_nan)
+{
+    FilterOutcome outcome;
+    outcome.psf_sum = amplitude * sums.weights;
+    outcome.denominator = filter_denominator(sums);
+    outcome.counts = filter_counts(sums);
+    const bool countable = is_countable(outcome.psf_sum, outcome.denominator);
+    outcome.parameter_is_nan = shape_is_nan | background_is_nan;
+    outcome.zero_denominator = !countable & !shape_is_nan;
+    outcome.is_doubtful = !countable | !is_finite(outcome.counts) | outcome.parameter_is_nan;
+    if (shape_is_nan) outcome.psf_sum = outcome.denominator = not_a_number();
+    if (outcome.parameter_is_nan | !countable) outcome.counts = not_a_number();
+    return outcome;
+}
+
 /// A number as two of the narrower type, so that subtracting both from a pixel loses nothing.
 template <class Scalar>
 struct Parts

@@ -40,6 +40,29 @@ LUMICROP_HOST_DEVICE void grow_padding(const Bits* zero, Bits* padding, int64_t 
     } while (change != 0);
 }
 
+/// Bits of a word in opposite order.
+LUMICROP_HOST_DEVICE uint32_t reversed(uint32_t bits)
+{
+#if defined(__CUDA_ARCH__)
+    return __brev(bits);
+#else
+    bits = (bits >> 1 & 0x55555555u) | (bits & 0x55555555u) << 1;
+    bits = (bits >> 2 & 0x33333333u) | (bits & 0x33333333u) << 2;
+    bits = (bits >> 4 & 0x0F0F0F0Fu) | (bits & 0x0F0F0F0Fu) << 4;
+    return __builtin_bswap32(bits);
+#endif
+}
+
+/// The runs of ones of `zero` that hold a bit of `seeds`, which lie in `zero`: a whole row of pixels grown at once. Adding a seed to
+/// its run carries to the run's end, which tells the bits above it; those below are found in the opposite order.
+LUMICROP_HOST_DEVICE uint32_t filled_runs(uint32_t zero, uint32_t seeds)
+{
+    const uint32_t above = (zero + seeds) ^ zero;
+    const uint32_t turned = reversed(zero);
+    const uint32_t below = reversed((turned + reversed(seeds)) ^ turned);
+    return zero & (above | below | seeds);
+}
+
 } // namespace math
 } // namespace LUMICROP_TARGET
 } // namespace lumicrop

@@ -32,6 +32,35 @@ struct RunningSum
     }
 };
 
+/// A sum that adds kPlainTerms terms plainly before the partial sum goes into a RunningSum.
+template <class Real>
+class BatchedSum
+{
+public:
+    LUMICROP_HOST_DEVICE void add(Real term)
+    {
+        part_ = part_ + term;
+        if (++n_ == kPlainTerms) flush();
+    }
+    LUMICROP_HOST_DEVICE Real value()
+    {
+        flush();
+        return total_.value();
+    }
+
+private:
+    LUMICROP_HOST_DEVICE void flush()
+    {
+        total_.add(part_);
+        part_ = Real(0);
+        n_ = 0;
+    }
+
+    RunningSum<Real> total_;
+    Real part_ = Real(0);
+    int n_ = 0;
+};
+
 } // namespace math
 } // namespace LUMICROP_TARGET
 } // namespace lumicrop

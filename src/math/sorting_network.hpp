@@ -73,18 +73,33 @@ LUMICROP_HOST_DEVICE void compare_exchange(Real& low, Real& high)
     low = least;
 }
 
-template <int kCount, class Real, int... kIndex>
-LUMICROP_HOST_DEVICE void sort_unrolled(Real (&values)[kCount], std::integer_sequence<int, kIndex...>)
+/// The network's comparators from the kFirst-th on, as many as there are indices.
+template <int kCount, int kFirst, class Real, int... kIndex>
+LUMICROP_HOST_DEVICE void exchange_from(Real (&values)[kCount], std::integer_sequence<int, kIndex...>)
 {
     using Network = SortingNetwork<kCount>;
-    (compare_exchange(values[Network::kTable.at[kIndex].low], values[Network::kTable.at[kIndex].high]), ...);
+    (compare_exchange(values[std::integral_constant<int, Network::kTable.at[kFirst + kIndex].low>::value],
+                      values[std::integral_constant<int, Network::kTable.at[kFirst + kIndex].high>::value]),
+     ...);
+}
+
+/// The network from the kFirst-th comparator on, in folds of a length that every compiler takes.
+template <int kCount, int kFirst, class Real>
+LUMICROP_HOST_DEVICE void sort_from(Real (&values)[kCount])
+{
+    constexpr int kLeft = SortingNetwork<kCount>::kComparators - kFirst;
+    constexpr int kFold = kLeft < 128 ? kLeft : 128;
+    if constexpr (kFold > 0) {
+        exchange_from<kCount, kFirst>(values, std::make_integer_sequence<int, kFold>());
+        sort_from<kCount, kFirst + kFold>(values);
+    }
 }
 
 /// Sorts values whose number the compiler knows. NaN is not allowed.
 template <int kCount, class Real>
 LUMICROP_HOST_DEVICE void sort(Real (&values)[kCount])
 {
-    sort_unrolled(values, std::make_integer_sequence<int, SortingNetwork<kCount>::kComparators>());
+    sort_from<kCount, 0>(values);
 }
 
 /// Sorts `count` values in memory. NaN is not allowed.

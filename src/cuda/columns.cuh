@@ -1,0 +1,116 @@
+// Columns on the device: where a crop's detection stands, its values, and its results.
+#pragma once
+
+#include "cuda/views.hpp"
+#include "math/matched_filter.hpp"
+
+namespace lumicrop {
+namespace cuda {
+
+/// A crop of the channel and its detection.
+struct Place
+{
+    int64_t crop, detection;
+    bool used; // there is such a detection
+};
+
+__device__ __forceinline__ Place place_of(const ChannelView& view, int64_t crop)
+{
+    Place place{crop, view.first + crop, crop < view.end};
+    if (view.positions == nullptr || !place.used) return place;
+    if (view.bounds != nullptr) {
+        const int64_t at = view.bounds[0] + crop;
+        place.used = at < view.bounds[1];
+        if (place.used) place.detection = view.positions[at];
+    } else {
+        place.detection = view.positions[crop];
+    }
+    return place;
+}
+
+template <class T>
+__device__ __forceinline__ T element(const ColumnView& column, const Place& place)
+{
+    const int64_t i = column.in_crop_order ? place.crop : place.detection;
+    return *reinterpret_cast<const T*>(column.data + i * column.stride);
+}
+
+/// A column of float32 or float64; `otherwise` where it is not given.
+__device__ __forceinline__ double real_at(const ColumnView& column, const Place& place, double otherwise)
+{
+    if (column.data == nullptr || !place.used) return otherwise;
+    return column.dtype == Dtype::f32 ? static_cast<double>(element<float>(column, place)) : element<double>(column, place);
+}
+
+/// A column of any integer type; what exceeds int64 becomes its largest number.
+__device__ __forceinline__ int64_t whole_at(const ColumnView& column, const Place& place)
+{
+    switch (column.dtype) {
+    case Dtype::u8: return element<uint8_t>(column, place);
+    case Dtype::i8: return element<int8_t>(column, place);
+    case Dtype::u16: return element<uint16_t>(column, place);
+    case Dtype::i16: return element<int16_t>(column, place);
+    case Dtype::u32: return element<uint32_t>(column, place);
+    case Dtype::i32: return element<int32_t>(column, place);
+    case Dtype::i64: return element<int64_t>(column, place);
+    default: break;
+    }
+    const auto value = element<uint64_t>(column, place);
+    return value > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(value);
+}
+
+/// A column of any type.
+__device__ __forceinline__ double number_at(const ColumnView& column, const Place& place)
+{
+    if (!place.used) return 0;
+    if (column.dtype == Dtype::f32 || column.dtype == Dtype::f64) return real_at(column, place, 0);
+    if (column.dtype == Dtype::u64) return static_cast<double>(element<uint64_t>(column, place));
+    return static_cast<double>(whole_at(column, place));
+}
+
+/// What a detection came to. Counts are raw, above the camera's offset.
+struct Outcome
+{
+    double counts, background, psf_sum, denominator;
+    uint32_t flags;
+};
+
+__device__ __forceinline__ void write_real(const ColumnView& column, const Place& place, double value)
+{
+    if (column.data == nullptr) return;
+    std::byte* const at = column.data + (column.in_crop_order ? place.crop : place.detection) * column.stride;
+    if (column.dtype == Dtype::f32)
+        *reinterpret_cast<float*>(at) = static_cast<float>(value);
+    else
+        *reinterpret_cast<double*>(at) = value;
+}
+
+__device__ __forceinline__ void write_flags(const ColumnView& column, const Place& place, uint32_t flags)
+{
+    if (column.data == nullptr) return;
+    const int64_t i = column.in_crop_order ? place.crop : place.detection;
+    *reinterpret_cast<uint32_t*>(column.data + i * column.stride) = flags;
+}
+
+__device__ __forceinline__ void write_outcome(const ChannelView& view, const Place& place, const Outcome& outcome)
+{
+    if (!place.used) return;
+    write_real(view.results.photons, place, outcome.counts * math::photons_per_count(view.gain, view.qe));
+    write_real(view.results.background, place, outcome.background);
+    write_real(view.results.psf_sum, place, outcome.psf_sum);
+    write_real(view.results.denominator, place, outcome.denominator);
+    write_flags(view.results.flags, place, outcome.flags);
+}
+
+/// All results NaN, the flag, and a mark for the context.
+__device__ __forceinline__ void write_bad_index(const OutputColumns& results, const Place& place, Faults* faults)
+{
+    for (const ColumnView* column : {&results.photons, &results.background, &results.psf_sum, &results.denominator})
+        write_real(*column, place, math::not_a_number());
+    write_flags(results.flags, place, LUMICROP_FLAG_BAD_INDEX);
+    atomicAdd(&faults->n_bad, 1ull);
+    atomicMin(&faults->first_bad, static_cast<unsigned long long>(place.detection));
+}
+
+} // namespace cuda
+} // namespace lumicrop

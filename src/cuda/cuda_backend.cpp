@@ -1,0 +1,321 @@
+// The backend on a GPU: calls whose arrays all live there are queued on the caller's stream; others go by way of host_chunks.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend.hpp"
+#include "cuda/detection_order.hpp"
+#include "cuda/device_views.hpp"
+#include "cuda/host_chunks.hpp"
+#include "cuda/kernel_table.hpp"
+#include "cuda/runtime.hpp"
+#include "cuda/spline_cache.hpp"
+
+namespace lumicrop {
+namespace cuda {
+namespace {
+
+/// Throws Refusal where this build has no code for the current device.
+void require_kernel_image()
+{
+    cudaFuncAttributes attributes;
+    check(cudaFuncGetAttributes(&attributes, small_sum_kernel(7).function), "cudaFuncGetAttributes");
+}
+
+/// How many GPUs there are. Throws Refusal where there is none, or the driver does not say.
+int count_devices()
+{
+    int driver = 0, n = 0;
+    check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+    if (driver == 0) refuse("no CUDA driver is installed", LUMICROP_NO_DEVICE);
+    check(cudaGetDeviceCount(&n), "cudaGetDeviceCount");
+    if (n == 0) refuse("the CUDA driver finds no GPU", LUMICROP_NO_DEVICE);
+    return n;
+}
+
+int attribute(cudaDeviceAttr which, int device)
+{
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, device), "cudaDeviceGetAttribute");
+    return value;
+}
+
+std::string description_of(int device)
+{
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+    return "GPU " + std::to_string(device) + ", " + properties.name + ", compute capability " +
+           std::to_string(properties.major) + "." + std::to_string(properties.minor);
+}
+
+bool is_capturing(cudaStream_t stream)
+{
+    cudaStreamCaptureStatus status;
+    check(cudaStreamIsCapturing(stream, &status), "cudaStreamIsCapturing");
+    return status != cudaStreamCaptureStatusNone;
+}
+
+/// Throws Refusal where an array does not lie where the caller says.
+void check_place(const void* data, bool on_device, int device, const std::string& name)
+{
+    cudaPointerAttributes found;
+    check(cudaPointerGetAttributes(&found, data), "cudaPointerGetAttributes");
+    const bool reachable = found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+    if (on_device && found.type == cudaMemoryTypeUnregistered)
+        refuse(name + " is said to lie in device memory, but does not");
+    if (on_device && found.type == cudaMemoryTypeDevice && found.device != device)
+        refuse(name + " lies on GPU " + std::to_string(found.device) + ", GPU " + std::to_string(device) +
+               " expected, which the context uses");
+    if (!on_device && reachable && found.type != cudaMemoryTypeManaged)
+        refuse(name + " is said to lie in host memory, but lies on GPU " + std::to_string(found.device));
+}
+
+void check_places(const Job& job, int device)
+{
+    for (std::size_t k = 0; k < job.channels.size(); ++k) {
+        const Channel& channel = job.channels[k];
+        if (channel.n > 0)
+            check_place(channel.images.data, channel.images.on_device, device,
+                        "channel " + std::to_string(k + 1) + ": images");
+    }
+    const auto look = [device](const char* name, const Column& column) {
+        check_place(column.data, column.on_device, device, name);
+    };
+    for_each_input(job.detections, look);
+    for_each_output(job.result, look);
+}
+
+/// What a context holds of its device.
+class Resources
+{
+public:
+    Resources(int device, const lumicrop_options& options)
+        : launcher(device), own_stream(make_stream()),
+          chunks(options.memory_budget, Progress(options.progress, options.progress_data))
+    {
+        if (attribute(cudaDevAttrMemoryPoolsSupported, device) == 0)
+            refuse("GPU " + std::to_string(device) + " has no memory pools, which lumicrop needs", LUMICROP_UNSUPPORTED);
+        cudaMemPoolProps properties{};
+        properties.allocType = cudaMemAllocationTypePinned;
+        properties.location.type = cudaMemLocationTypeDevice;
+        properties.location.id = device;
+        cudaMemPool_t made = nullptr;
+        check(cudaMemPoolCreate(&made, &properties), "cudaMemPoolCreate");
+        pool = Pool(made);
+        uint64_t keep_all = UINT64_MAX;
+        check(cudaMemPoolSetAttribute(made, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+        faults_.at_least(sizeof(Faults), "cudaMalloc");
+        found_.at_least(sizeof(Faults), "cudaHostAlloc");
+        forget_faults();
+    }
+
+    Faults* faults() const { return reinterpret_cast<Faults*>(faults_.get()); }
+
+    /// What the device found since it was last asked. Everything that was queued must have run.
+    Faults found_faults()
+    {
+        auto* const found = reinterpret_cast<Faults*>(found_.get());
+        check(cudaMemcpyAsync(found, faults(), sizeof(Faults), cudaMemcpyDeviceToHost, own_stream.get()), "cudaMemcpyAsync");
+        check(cudaStreamSynchronize(own_stream.get()), "cudaStreamSynchronize");
+        const Faults faults = *found;
+        if (faults.n_bad != 0) forget_faults();
+        return faults;
+    }
+
+    Launcher launcher;
+    Stream own_stream;
+    Pool pool;
+    SplineCache splines;
+    HostChunks chunks;
+
+private:
+    void forget_faults()
+    {
+        auto* const none = reinterpret_cast<Faults*>(found_.get());
+        *none = {0, ~0ull};
+        check(cudaMemcpyAsync(faults(), none, sizeof(Faults), cudaMemcpyHostToDevice, own_stream.get()), "cudaMemcpyAsync");
+        check(cudaStreamSynchronize(own_stream.get()), "cudaStreamSynchronize");
+    }
+
+    DeviceMemory faults_;
+    PinnedMemory found_;
+};
+
+class CudaBackend final : public Backend
+{
+public:
+    /// `device` is current.
+    CudaBackend(int device, const lumicrop_options& options)
+        : device_(device), stream_(static_cast<cudaStream_t>(options.stream)),
+          workspace_(static_cast<std::byte*>(options.workspace)), workspace_bytes_(options.workspace_bytes)
+    {
+        require_kernel_image();
+        const RelaxedCapture relaxed;
+        resources_ = std::make_unique<Resources>(device, options);
+    }
+
+    ~CudaBackend() override
+    {
+        try {
+            const CurrentDevice current(device_);
+            cudaStreamSynchronize(stream_);
+            resources_.reset();
+        } catch (const Refusal&) { // the driver is no more; what is left goes without it
+        }
+    }
+
+    BackendFacts facts() const override { return {LUMICROP_BACKEND_CUDA, LUMICROP_ISA_AUTO, 0, device_}; }
+
+    bool reads_device_memory() const override { return true; }
+
+    void integrate(const Job& job) override
+    {
+        if (job.n == 0) return;
+        const CurrentDevice current(device_);
+        check_places(job, device_);
+        if (!has_host_arrays(job)) {
+            integrate_on_device(job);
+            return;
+        }
+        if (is_capturing(stream_))
+            refuse("arrays in host memory cannot take part while the context's stream is being captured",
+                   LUMICROP_UNSUPPORTED);
+        const RelaxedCapture relaxed;
+        resources_->chunks.integrate(job, {resources_->launcher, resources_->splines, resources_->pool.get(), stream_,
+                                           resources_->own_stream.get(), resources_->faults()});
+    }
+
+    int64_t workspace_bytes(const Job& job) override
+    {
+        if (job.n == 0) return 0;
+        const CurrentDevice current(device_);
+        return plan_of(job).bytes;
+    }
+
+    lumicrop_status synchronize() override
+    {
+        const CurrentDevice current(device_);
+        if (is_capturing(stream_)) refuse("the context's stream is being captured, and cannot be waited for");
+        check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+        const RelaxedCapture relaxed;
+        const Faults found = resources_->found_faults();
+        if (found.n_bad == 0) return LUMICROP_OK;
+        refuse(std::to_string(found.n_bad) +
+                   " detections have a label or frame number out of range, the first is detection " +
+                   std::to_string(found.first_bad) + ": their results are NaN, and their flags tell",
+               LUMICROP_BAD_INDEX);
+    }
+
+private:
+    /// How a call's workspace is shared out: labels put in order, then scratch for one channel after the other.
+    struct Plan
+    {
+        std::vector<Kernel> kernels;
+        std::vector<Grid> grids;
+        int64_t order_bytes = 0, bytes = 0;
+    };
+
+    Plan plan_of(const Job& job)
+    {
+        Plan plan;
+        int64_t scratch = 0;
+        for (const Channel& channel : job.channels) {
+            plan.kernels.push_back(kernel_for(channel));
+            plan.grids.push_back(channel.n > 0 ? resources_->launcher.grid(plan.kernels.back(), channel.n) : Grid{0, 0});
+            scratch = std::max(scratch, plan.grids.back().scratch_bytes);
+        }
+        if (job.detections.ch) plan.order_bytes = order_bytes(job.n, static_cast<int64_t>(job.channels.size()));
+        plan.bytes = plan.order_bytes + scratch;
+        return plan;
+    }
+
+    void integrate_on_device(const Job& job)
+    {
+        const Plan plan = plan_of(job);
+        if (workspace_ != nullptr && workspace_bytes_ < plan.bytes)
+            refuse("options: workspace has " + std::to_string(workspace_bytes_) + " bytes, " + std::to_string(plan.bytes) +
+                       " expected",
+                   LUMICROP_OUT_OF_MEMORY);
+        std::vector<SplineView> splines;
+        for (const Channel& channel : job.channels) {
+            const bool used = channel.method == Method::filter && channel.model == Model::spline;
+            splines.push_back(used ? device_copy(*channel.spline) : SplineView{});
+        }
+        StreamMemory memory(workspace_ == nullptr ? plan.bytes : 0, resources_->pool.get(), stream_);
+        std::byte* const workspace = workspace_ == nullptr ? memory.get() : workspace_;
+
+        const OutputColumns results = output_columns(job.result, as_it_lies);
+        const auto n_channels = static_cast<int64_t>(job.channels.size());
+        DetectionOrder order{nullptr, nullptr};
+        if (job.detections.ch) {
+            order = order_detections(as_it_lies(job.detections.ch), job.n, n_channels, workspace, stream_);
+            refuse_surplus(order.positions, order.bounds + n_channels, 0, results, resources_->faults(), stream_);
+        }
+        for (std::size_t k = 0; k < job.channels.size(); ++k) {
+            const Channel& channel = job.channels[k];
+            if (order.bounds != nullptr)
+                refuse_surplus(order.positions, order.bounds + k, channel.n, results, resources_->faults(), stream_);
+            if (channel.n == 0) continue;
+            ChannelView view = view_of(job, channel, resources_->faults());
+            view.columns = input_columns(channel, job.detections, as_it_lies);
+            view.results = results;
+            view.spline = splines[k];
+            view.scratch = workspace + plan.order_bytes;
+            if (order.bounds != nullptr) {
+                view.positions = order.positions;
+                view.bounds = order.bounds + k;
+            }
+            resources_->launcher.launch(plan.kernels[k], view, plan.grids[k], stream_);
+        }
+        memory.free();
+    }
+
+    const SplineView& device_copy(const Spline& spline)
+    {
+        const RelaxedCapture relaxed;
+        return resources_->splines.of(spline, resources_->own_stream.get());
+    }
+
+    const int device_;
+    const cudaStream_t stream_;
+    std::byte* const workspace_;
+    const int64_t workspace_bytes_;
+    std::unique_ptr<Resources> resources_;
+};
+
+} // namespace
+
+Availability availability()
+{
+    Availability known;
+    known.compiled_in = true;
+    try {
+        known.n_devices = count_devices();
+        int device = 0;
+        check(cudaGetDevice(&device), "cudaGetDevice");
+        require_kernel_image();
+        known.reason = description_of(device);
+        known.status = LUMICROP_OK;
+    } catch (const Refusal& refusal) {
+        known.status = refusal.status;
+        known.reason = "no GPU can be used: " + refusal.text;
+    }
+    return known;
+}
+
+std::unique_ptr<Backend> make_backend(const lumicrop_options& options)
+{
+    const int n = count_devices();
+    int device = options.device;
+    if (device < 0) check(cudaGetDevice(&device), "cudaGetDevice");
+    if (device >= n)
+        refuse("options: device is " + std::to_string(device) + ", 0 to " + std::to_string(n - 1) + " expected",
+               LUMICROP_NO_DEVICE);
+    if (reinterpret_cast<uintptr_t>(options.workspace) % 256 != 0) refuse("options: workspace is not aligned to 256 bytes");
+    const CurrentDevice current(device);
+    return std::make_unique<CudaBackend>(device, options);
+}
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,134 @@
+#include "cuda/detection_order.hpp"
+
+#include <cub/device/device_radix_sort.cuh>
+
+#include "cuda/columns.cuh"
+#include "cuda/runtime.hpp"
+
+namespace lumicrop {
+namespace cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kMostBlocks = 4096;
+
+__device__ __forceinline__ int64_t first_thread()
+{
+    return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+__device__ __forceinline__ int64_t all_threads()
+{
+    return static_cast<int64_t>(gridDim.x) * blockDim.x;
+}
+
+/// A key from 0: the label less one, or n_channels where there is no such channel.
+__global__ void __launch_bounds__(kThreads)
+    label_keys(const ColumnView labels, int64_t n, int64_t n_channels, uint32_t* keys, int64_t* detections)
+{
+    for (int64_t i = first_thread(); i < n; i += all_threads()) {
+        const int64_t label = whole_at(labels, Place{i, i, true});
+        keys[i] = static_cast<uint32_t>(label >= 1 && label <= n_channels ? label - 1 : n_channels);
+        detections[i] = i;
+    }
+}
+
+/// bounds[k]: how many keys are below k.
+__global__ void __launch_bounds__(kThreads)
+    find_bounds(const uint32_t* sorted_keys, int64_t n, int64_t n_channels, int64_t* bounds)
+{
+    for (int64_t k = first_thread(); k < n_channels + 2; k += all_threads()) {
+        int64_t low = 0, high = n;
+        while (low < high) {
+            const int64_t middle = low + (high - low) / 2;
+            if (sorted_keys[middle] < static_cast<uint32_t>(k))
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        bounds[k] = low;
+    }
+}
+
+__global__ void __launch_bounds__(kThreads) write_surplus(const int64_t* positions, const int64_t* bounds, int64_t n_crops,
+                                                          const OutputColumns results, Faults* faults)
+{
+    const int64_t begin = bounds[0] + n_crops, end = bounds[1];
+    for (int64_t i = begin + first_thread(); i < end; i += all_threads())
+        write_bad_index(results, Place{i, positions[i], true}, faults);
+}
+
+int64_t blocks_for(int64_t n)
+{
+    const int64_t blocks = (n + kThreads - 1) / kThreads;
+    return blocks < kMostBlocks ? blocks : kMostBlocks;
+}
+
+int key_bits(int64_t n_channels)
+{
+    return 64 - __builtin_clzll(static_cast<unsigned long long>(n_channels));
+}
+
+/// The pieces of the memory, or its size where `memory` is null.
+struct Pieces
+{
+    uint32_t *keys, *sorted_keys;
+    int64_t *detections, *positions, *bounds;
+    std::byte* sort_memory;
+    std::size_t sort_bytes = 0;
+    int64_t bytes = 0;
+
+    Pieces(std::byte* memory, int64_t n, int64_t n_channels)
+    {
+        take(memory, positions, n);
+        take(memory, bounds, n_channels + 2);
+        take(memory, detections, n);
+        take(memory, keys, n);
+        take(memory, sorted_keys, n);
+        check(cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, sorted_keys, detections, positions, n, 0,
+                                              key_bits(n_channels)),
+              "cub::DeviceRadixSort::SortPairs");
+        take(memory, sort_memory, static_cast<int64_t>(sort_bytes));
+    }
+
+private:
+    template <class T>
+    void take(std::byte* memory, T*& piece, int64_t count)
+    {
+        piece = memory == nullptr ? nullptr : reinterpret_cast<T*>(memory + bytes);
+        bytes += whole_lines(count * static_cast<int64_t>(sizeof(T)));
+    }
+};
+
+} // namespace
+
+int64_t order_bytes(int64_t n, int64_t n_channels)
+{
+    return Pieces(nullptr, n, n_channels).bytes;
+}
+
+DetectionOrder order_detections(const ColumnView& labels, int64_t n, int64_t n_channels, std::byte* memory,
+                                cudaStream_t stream)
+{
+    Pieces pieces(memory, n, n_channels);
+    label_keys<<<static_cast<unsigned>(blocks_for(n)), kThreads, 0, stream>>>(labels, n, n_channels, pieces.keys,
+                                                                              pieces.detections);
+    check(cudaGetLastError(), "launching label_keys");
+    check(cub::DeviceRadixSort::SortPairs(pieces.sort_memory, pieces.sort_bytes, pieces.keys, pieces.sorted_keys,
+                                          pieces.detections, pieces.positions, n, 0, key_bits(n_channels), stream),
+          "cub::DeviceRadixSort::SortPairs");
+    find_bounds<<<static_cast<unsigned>(blocks_for(n_channels + 2)), kThreads, 0, stream>>>(pieces.sorted_keys, n,
+                                                                                            n_channels, pieces.bounds);
+    check(cudaGetLastError(), "launching find_bounds");
+    return {pieces.positions, pieces.bounds};
+}
+
+void refuse_surplus(const int64_t* positions, const int64_t* bounds, int64_t n_crops, const OutputColumns& results,
+                    Faults* faults, cudaStream_t stream)
+{
+    constexpr unsigned kBlocks = 32; // there should be none
+    write_surplus<<<kBlocks, kThreads, 0, stream>>>(positions, bounds, n_crops, results, faults);
+    check(cudaGetLastError(), "launching write_surplus");
+}
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,122 @@
+#include "cuda/device_views.hpp"
+
+#include <algorithm>
+
+namespace lumicrop {
+namespace cuda {
+
+void for_each_input(const Detections& columns, const std::function<void(const char*, const Column&)>& use)
+{
+    const struct
+    {
+        const char* name;
+        const Column& column;
+    } all[] = {{"ch", columns.ch},
+               {"frame", columns.frame},
+               {"X0", columns.X0},
+               {"Y0", columns.Y0},
+               {"x_fit", columns.x_fit},
+               {"y_fit", columns.y_fit},
+               {"z_fit", columns.z_fit},
+               {"os_fit", columns.os_fit},
+               {"sigma_fit", columns.sigma_fit},
+               {"sigma_x_fit", columns.sigma_x_fit},
+               {"sigma_y_fit", columns.sigma_y_fit},
+               {"sigma_angle", columns.sigma_angle}};
+    for (const auto& [name, column] : all)
+        if (column) use(name, column);
+}
+
+void for_each_output(const Result& columns, const std::function<void(const char*, const Column&)>& use)
+{
+    const struct
+    {
+        const char* name;
+        const Column& column;
+    } all[] = {{"photons", columns.photons},
+               {"background", columns.background},
+               {"psf_sum", columns.psf_sum},
+               {"denominator", columns.denominator},
+               {"flags", columns.flags}};
+    for (const auto& [name, column] : all)
+        if (column) use(name, column);
+}
+
+bool has_host_arrays(const Job& job)
+{
+    bool found = std::any_of(job.channels.begin(), job.channels.end(),
+                             [](const Channel& channel) { return channel.n > 0 && !channel.images.on_device; });
+    const auto look = [&found](const char*, const Column& column) { found |= !column.on_device; };
+    for_each_input(job.detections, look);
+    for_each_output(job.result, look);
+    return found;
+}
+
+ColumnView as_it_lies(const Column& column)
+{
+    return {column.data, column.stride, column.dtype, false};
+}
+
+InputColumns input_columns(const Channel& channel, const Detections& columns,
+                           const std::function<ColumnView(const Column&)>& place)
+{
+    const auto take = [&](const Column& column, bool used) { return used && column ? place(column) : ColumnView{}; };
+    const bool filter = channel.method == Method::filter;
+    const bool gauss = filter && channel.model == Model::gauss;
+    const Column& sigma_x = gauss && columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit;
+    const Column& sigma_y = gauss && columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit;
+    const bool gaussian = filter && channel.model != Model::spline;
+    InputColumns taken{};
+    taken.frame = take(columns.frame, channel.gathered);
+    taken.X0 = take(columns.X0, filter || channel.frame_known);
+    taken.Y0 = take(columns.Y0, filter || channel.frame_known);
+    taken.x_fit = take(columns.x_fit, filter);
+    taken.y_fit = take(columns.y_fit, filter);
+    taken.os_fit = take(columns.os_fit, filter);
+    taken.z_fit = take(columns.z_fit, filter && channel.model == Model::spline);
+    taken.sigma_x = take(sigma_x, gaussian);
+    taken.sigma_y = take(sigma_y, gaussian);
+    taken.sigma_angle = take(columns.sigma_angle, gauss);
+    return taken;
+}
+
+OutputColumns output_columns(const Result& columns, const std::function<ColumnView(const Column&)>& place)
+{
+    const auto take = [&](const Column& column) { return column ? place(column) : ColumnView{}; };
+    return {take(columns.photons), take(columns.background), take(columns.psf_sum), take(columns.denominator),
+            take(columns.flags)};
+}
+
+ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
+{
+    const bool isotropic = channel.model == Model::isogauss;
+    ChannelView view{};
+    view.end = channel.n;
+    view.first = channel.first;
+    view.faults = faults;
+    view.frame_height = channel.frame_height;
+    view.frame_width = channel.frame_width;
+    view.pixel_y_nm = channel.pixel_y_nm;
+    view.pixel_x_nm = channel.pixel_x_nm;
+    view.corner_y_nm = job.pixel_corner ? 0.5 * channel.pixel_y_nm : 0;
+    view.corner_x_nm = job.pixel_corner ? 0.5 * channel.pixel_x_nm : 0;
+    view.gain = channel.gain;
+    view.qe = channel.qe;
+    view.camera_offset = channel.camera_offset;
+    view.sigma_x_nm = isotropic ? channel.psf_sigma_nm : channel.psf_sigma_x_nm;
+    view.sigma_y_nm = isotropic ? channel.psf_sigma_nm : channel.psf_sigma_y_nm;
+    view.theta_deg = isotropic ? 0 : channel.psf_theta_deg;
+    view.height = static_cast<int32_t>(channel.height);
+    view.width = static_cast<int32_t>(channel.width);
+    view.padding = channel.padding;
+    view.gathered = channel.gathered;
+    view.frame_known = channel.frame_known;
+    view.images = {channel.images.data,
+                   channel.images.shape[0],
+                   {channel.images.strides[0], channel.images.strides[1], channel.images.strides[2]},
+                   channel.images.dtype};
+    return view;
+}
+
+} // namespace cuda
+} // namespace lumicrop

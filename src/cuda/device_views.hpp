@@ -1,0 +1,31 @@
+// From a checked channel to what a kernel may see of it, and what of a job lies where.
+#pragma once
+
+#include <functional>
+
+#include "cuda/views.hpp"
+#include "job/job.hpp"
+
+namespace lumicrop {
+namespace cuda {
+
+/// Calls `use(name, column)` for the columns that are given.
+void for_each_input(const Detections& columns, const std::function<void(const char*, const Column&)>& use);
+void for_each_output(const Result& columns, const std::function<void(const char*, const Column&)>& use);
+
+/// Whether some array of the job lies in host memory; channels without detections have none.
+bool has_host_arrays(const Job& job);
+
+/// A column in device memory as it lies.
+ColumnView as_it_lies(const Column& column);
+
+/// The columns that a channel uses, each as `place` shows it.
+InputColumns input_columns(const Channel& channel, const Detections& columns,
+                           const std::function<ColumnView(const Column&)>& place);
+OutputColumns output_columns(const Result& columns, const std::function<ColumnView(const Column&)>& place);
+
+/// All crops of a channel whose images lie on the device. Columns, results, spline and order are left to the caller.
+ChannelView view_of(const Job& job, const Channel& channel, Faults* faults);
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,54 @@
+// What all PSF models of the matched filter share on the device: positions, background, and the detection's outcome (SPEC sections 2
+// and 4).
+#pragma once
+
+#include "cuda/window.cuh"
+#include "math/running_sum.hpp"
+
+namespace lumicrop {
+namespace cuda {
+
+template <class Real>
+struct FilterInputs
+{
+    double mux, muy;            // PSF centre from the crop's first pixel's centre [nm]
+    double background;          // counts above the camera's offset
+    math::Parts<Real> subtract; // background and offset: what each pixel loses
+
+    __device__ __forceinline__ double column(const ChannelView& view) const { return mux / view.pixel_x_nm; }
+    __device__ __forceinline__ double row(const ChannelView& view) const { return muy / view.pixel_y_nm; }
+};
+
+template <class Real>
+__device__ __forceinline__ FilterInputs<Real> filter_inputs(const ChannelView& view, const Place& place)
+{
+    FilterInputs<Real> inputs;
+    inputs.mux = math::position_in_crop(real_at(view.columns.x_fit, place, 0), number_at(view.columns.X0, place),
+                                        view.pixel_x_nm, view.corner_x_nm);
+    inputs.muy = math::position_in_crop(real_at(view.columns.y_fit, place, 0), number_at(view.columns.Y0, place),
+                                        view.pixel_y_nm, view.corner_y_nm);
+    inputs.background = real_at(view.columns.os_fit, place, 0) * math::counts_per_photon(view.gain, view.qe);
+    inputs.subtract = math::in_parts<Real>(inputs.background + view.camera_offset);
+    return inputs;
+}
+
+/// From sums to the outcome. `has_non_finite()` tells whether some pixel is NaN or infinite; it is asked where that matters.
+template <class Real, class HasNonFinite>
+__device__ __forceinline__ Outcome finish_filter(const ChannelView& view, const FilterInputs<Real>& inputs,
+                                                 const math::FilterSums& sums, double amplitude, bool shape_is_nan,
+                                                 bool clipped, HasNonFinite has_non_finite)
+{
+    const math::FilterOutcome outcome = math::filter_outcome(
+        {sums.weights, sums.squares, sums.products - static_cast<double>(inputs.subtract.low) * sums.weights}, amplitude,
+        shape_is_nan, inputs.background != inputs.background);
+    uint32_t flags = clipped ? LUMICROP_FLAG_TRUNCATED : 0;
+    if (math::lies_outside(inputs.column(view), inputs.row(view), view.height, view.width))
+        flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
+    if (outcome.parameter_is_nan) flags |= LUMICROP_FLAG_PARAMETER_NAN;
+    if (outcome.zero_denominator) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
+    if (outcome.is_doubtful && has_non_finite()) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
+    return {outcome.counts, inputs.background, outcome.psf_sum, outcome.denominator, flags};
+}
+
+} // namespace cuda
+} // namespace lumicrop

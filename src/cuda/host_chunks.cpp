@@ -1,0 +1,190 @@
+#include "cuda/host_chunks.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "cuda/chunk_layout.hpp"
+#include "cuda/detection_order.hpp"
+#include "cuda/host_order.hpp"
+
+namespace lumicrop {
+namespace cuda {
+namespace {
+
+/// Larger chunks would gain nothing: copies of this size run at the bus's own speed.
+constexpr int64_t kMostChunkBytes = int64_t{32} << 20;
+
+/// One channel on its way: how its chunks look.
+struct Route
+{
+    const Channel* channel;
+    int64_t n; // crops that have a detection
+    const int64_t* detections;
+    ChunkLayout layout;
+    Kernel kernel;
+    Grid grid;
+    int64_t chunk; // crops
+    SplineView spline;
+};
+
+/// Waits for everything queued before what it reads and writes is given up.
+class Waiting
+{
+public:
+    Waiting(cudaStream_t first, cudaStream_t second) : streams_{first, second} {}
+    ~Waiting()
+    {
+        for (cudaStream_t stream : streams_) cudaStreamSynchronize(stream);
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+private:
+    cudaStream_t streams_[2];
+};
+
+bool some_arrays_on_device(const Job& job, const Channel& channel)
+{
+    bool found = false;
+    const auto look = [&found](const Column& column) {
+        found |= column.on_device;
+        return ColumnView{};
+    };
+    input_columns(channel, job.detections, look);
+    output_columns(job.result, look);
+    return found;
+}
+
+} // namespace
+
+void HostChunks::make_slots()
+{
+    if (began_.get() == nullptr) began_ = make_event();
+    for (Slot& slot : slots_) {
+        if (slot.stream.get() == nullptr) slot.stream = make_stream();
+        if (slot.done.get() == nullptr) slot.done = make_event();
+    }
+}
+
+int64_t HostChunks::budget()
+{
+    if (budget_ == 0) {
+        std::size_t free = 0, total = 0;
+        check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+        budget_ = static_cast<int64_t>(free / 2);
+    }
+    return budget_;
+}
+
+void HostChunks::integrate(const Job& given, const Lent& lent)
+{
+    make_slots();
+    // Where the host cuts crops out or puts detections in order, it needs to see what lies on the device.
+    check(cudaEventRecord(began_.get(), lent.callers_stream), "cudaEventRecord");
+    check(cudaStreamWaitEvent(lent.own_stream, began_.get(), 0), "cudaStreamWaitEvent");
+    for (Slot& slot : slots_) check(cudaStreamWaitEvent(slot.stream.get(), began_.get(), 0), "cudaStreamWaitEvent");
+    const HostOrder order(given, lent.own_stream);
+    const Job& job = order.job();
+
+    std::vector<Route> routes;
+    const int64_t most_scratch = std::min(Launcher::kMostScratch, budget() / 8);
+    int64_t scratch = 0, total = 0;
+    for (const Channel& channel : job.channels) {
+        const int64_t n = order.crops_of(channel);
+        if (n == 0) continue;
+        const Kernel kernel = kernel_for(channel);
+        const bool needs_positions = channel.positions != nullptr && some_arrays_on_device(job, channel);
+        routes.push_back({&channel,
+                          n,
+                          channel.positions,
+                          ChunkLayout(job, channel, needs_positions),
+                          kernel,
+                          lent.launcher.grid(kernel, n, most_scratch),
+                          0,
+                          {}});
+        if (channel.method == Method::filter && channel.model == Model::spline)
+            routes.back().spline = lent.splines.of(*channel.spline, lent.own_stream);
+        scratch = std::max(scratch, routes.back().grid.scratch_bytes);
+        total += n;
+    }
+    const int64_t chunk_bytes = std::min(kMostChunkBytes, budget() / 2 - scratch);
+    int64_t most_input = 0, most_output = 0;
+    for (Route& route : routes) {
+        const int64_t one = route.layout.bytes_of(1);
+        int64_t chunk = 1;
+        if (one > chunk_bytes) {
+            if (one > budget() / 2 - scratch)
+                refuse("options: memory_budget is " + std::to_string(budget()) + " bytes, at least " +
+                           std::to_string(2 * (one + scratch)) + " expected for crops of " +
+                           std::to_string(route.channel->height) + " x " + std::to_string(route.channel->width) + " pixels",
+                       LUMICROP_OUT_OF_MEMORY);
+        } else if (route.layout.bytes_of(route.n) <= chunk_bytes) {
+            chunk = route.n;
+        } else {
+            chunk = std::max<int64_t>((chunk_bytes - one) / std::max<int64_t>(route.layout.bytes_a_crop(), 1), 1);
+            if (chunk > 32) chunk = chunk / 32 * 32;
+        }
+        route.chunk = chunk;
+        route.layout.set_crops(chunk);
+        most_input = std::max(most_input, route.layout.input_bytes());
+        most_output = std::max(most_output, route.layout.bytes() - route.layout.input_bytes());
+    }
+    for (Slot& slot : slots_) {
+        slot.device.at_least(most_input + most_output, "cudaMalloc for chunks");
+        slot.inputs.at_least(most_input, "cudaHostAlloc for chunks");
+        slot.results.at_least(most_output, "cudaHostAlloc for chunks");
+        slot.scratch.at_least(scratch, "cudaMalloc for scratch");
+    }
+    order.refuse_detections(lent);
+
+    /// A chunk whose results are still in a slot.
+    struct OnItsWay
+    {
+        const Route* route = nullptr;
+        int64_t begin = 0, end = 0;
+    } on_its_way[2];
+    const Waiting waiting(slots_[0].stream.get(), slots_[1].stream.get());
+    int64_t done = 0;
+    const auto finish = [&](int which) {
+        OnItsWay& chunk = on_its_way[which];
+        if (chunk.route == nullptr) return;
+        check(cudaEventSynchronize(slots_[which].done.get()), "cudaEventSynchronize");
+        chunk.route->layout.unpack(chunk.route->detections, chunk.begin, chunk.end, slots_[which].results.get());
+        done += chunk.end - chunk.begin;
+        chunk.route = nullptr;
+        if (done < total) progress_.tell(done, job.n);
+    };
+    int turn = 0;
+    for (const Route& route : routes)
+        for (int64_t begin = 0; begin < route.n; begin += route.chunk, turn = 1 - turn) {
+            finish(turn);
+            Slot& slot = slots_[turn];
+            const int64_t end = std::min(route.n, begin + route.chunk);
+            const ChunkLayout& layout = route.layout;
+            layout.pack(order.readable(), route.detections, begin, end, slot.inputs.get());
+            const auto input = static_cast<std::size_t>(layout.input_bytes());
+            const auto output = static_cast<std::size_t>(layout.bytes()) - input;
+            if (input > 0)
+                check(
+                    cudaMemcpyAsync(slot.device.get(), slot.inputs.get(), input, cudaMemcpyHostToDevice, slot.stream.get()),
+                    "cudaMemcpyAsync to the device");
+            ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
+            view.spline = route.spline;
+            view.scratch = slot.scratch.get();
+            Grid grid = lent.launcher.grid(route.kernel, end - begin, most_scratch);
+            lent.launcher.launch(route.kernel, view, grid, slot.stream.get());
+            if (output > 0)
+                check(cudaMemcpyAsync(slot.results.get(), slot.device.get() + input, output, cudaMemcpyDeviceToHost,
+                                      slot.stream.get()),
+                      "cudaMemcpyAsync to the host");
+            check(cudaEventRecord(slot.done.get(), slot.stream.get()), "cudaEventRecord");
+            on_its_way[turn] = {&route, begin, end};
+        }
+    finish(turn);
+    finish(1 - turn);
+    progress_.tell(job.n, job.n);
+}
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,97 @@
+// Small crops: one a lane. A warp brings 32 crops into shared memory; then each lane owns one.
+//
+// Crops have an odd number of pixels, so that lanes which read the same pixel of their crops meet different banks.
+#pragma once
+
+#include "cuda/tile.cuh"
+
+namespace lumicrop {
+namespace cuda {
+
+template <int kSide>
+struct SmallCrops
+{
+    static constexpr int kPixels = kSide * kSide;
+    static constexpr int kWords = (kPixels + 31) / 32;
+    static_assert(kPixels % 2 == 1, "an even number of pixels would meet the same banks");
+
+    /// One warp's part of shared memory.
+    struct alignas(16) Memory
+    {
+        float tile[kPixels * kWarp];
+        TileWindows windows;
+        uint32_t bits[kWarp]
+                     [kWords + 1]; // a bit a pixel: zeros, then padding, of crops that are mended; one word more to read
+    };
+    static constexpr int kWarps = sizeof(Memory) > 16384 ? 1 : sizeof(Memory) > 10923 ? 2 : 4;
+    static constexpr int kThreads = kWarps * kWarp;
+    static constexpr int kBytes = kWarps * static_cast<int>(sizeof(Memory));
+};
+
+/// The shape of small crops, known to the compiler.
+template <int kSide>
+struct SmallShape
+{
+    static constexpr int height() { return kSide; }
+    static constexpr int width() { return kSide; }
+    static constexpr int pixels() { return kSide * kSide; }
+    /// An odd number of pixels leaves one quad in four lanes over.
+    static constexpr int quads_ahead(int quad_bytes)
+    {
+        constexpr int kSharedBytes = 227 * 1024; // of an H100's multiprocessor
+        constexpr int kWarps = kSharedBytes / SmallCrops<kSide>::kBytes * SmallCrops<kSide>::kWarps;
+        return cuda::quads_ahead((kSide * kSide - 1) / 4, quad_bytes, kWarps < 32 ? kWarps : 32);
+    }
+};
+
+/// One lane's crop.
+template <int kSide>
+struct SmallCrop
+{
+    typename SmallCrops<kSide>::Memory& memory;
+    float* pixels;
+    CropWindow window;
+    bool clipped;
+    bool used; // there is such a detection, and its frame is one
+
+    __device__ __forceinline__ bool has_non_finite() const
+    {
+        for (int i = 0; i < SmallCrops<kSide>::kPixels; ++i)
+            if (!(pixels[i] - pixels[i] == 0.0f)) return true;
+        return false;
+    }
+};
+
+/// Calls `compute(place, crop)` for the detection of every lane, tile after tile, and writes what it returns.
+template <int kSide, class Compute>
+__device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Compute compute)
+{
+    using Crops = SmallCrops<kSide>;
+    extern __shared__ __align__(16) std::byte shared[];
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+    auto& memory = reinterpret_cast<typename Crops::Memory*>(shared)[warp];
+    const int64_t step = static_cast<int64_t>(gridDim.x) * Crops::kThreads;
+    for (int64_t begin = view.begin + static_cast<int64_t>(blockIdx.x) * Crops::kThreads + warp * kWarp; begin < view.end;
+         begin += step) {
+        const int n_crops = view.end - begin < kWarp ? static_cast<int>(view.end - begin) : kWarp;
+        const Place place = place_of(view, begin + lane);
+        const bool good_frame = has_good_frame(view, place);
+        const CropWindow window = window_of(view, place, good_frame);
+        __syncwarp();
+        memory.windows.at[lane] = window;
+        __syncwarp();
+        load_tile(view, SmallShape<kSide>(), begin, memory.windows, 0, n_crops, memory.tile);
+        __syncwarp();
+        const int own = lane < n_crops ? lane : n_crops - 1;
+        const SmallCrop<kSide> crop{memory, memory.tile + own * Crops::kPixels, window,
+                                    view.frame_known && is_clipped(view, window), place.used && good_frame};
+        const Outcome outcome = compute(place, crop);
+        if (good_frame)
+            write_outcome(view, place, outcome);
+        else
+            write_bad_index(view.results, place, view.faults);
+    }
+}
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,30 @@
+// Splines in device memory: copied once per context.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "cuda/runtime.hpp"
+#include "job/spline.hpp"
+
+namespace lumicrop {
+namespace cuda {
+
+class SplineCache
+{
+public:
+    /// The device's copy of a spline, made and waited for at the first call. Copies of splines that are no more are freed then.
+    const SplineView& of(const Spline& spline, cudaStream_t own_stream);
+
+private:
+    struct Copy
+    {
+        std::weak_ptr<const void> life; // of the original
+        DeviceMemory memory;
+        SplineView view;
+    };
+    std::list<Copy> copies_;
+};
+
+} // namespace cuda
+} // namespace lumicrop

@@ -1,0 +1,166 @@
+// Kernels in which a warp or a block computes one crop.
+#pragma once
+
+#include "cuda/kernels.hpp"
+#include "cuda/team_gauss.cuh"
+#include "cuda/team_spline.cuh"
+#include "cuda/team_sum.cuh"
+
+namespace lumicrop {
+namespace cuda {
+
+/// The lane's value for all lanes.
+template <class T>
+__device__ __forceinline__ T of_lane(const T& value, int lane)
+{
+    static_assert(sizeof(T) % sizeof(uint32_t) == 0 || std::is_empty_v<T>, "whole words are handed on");
+    if constexpr (std::is_empty_v<T>) {
+        return value;
+    } else {
+        uint32_t words[sizeof(T) / sizeof(uint32_t)];
+        memcpy(words, &value, sizeof value);
+#pragma unroll
+        for (uint32_t& word : words) word = __shfl_sync(0xFFFFFFFFu, word, lane);
+        T all;
+        memcpy(&all, words, sizeof all);
+        return all;
+    }
+}
+
+/// A warp's part of shared memory begins with this; scratch and the tile follow.
+struct alignas(16) WarpMemory
+{
+    TileWindows windows;
+    WarpTeam::Memory team;
+};
+
+/// A warp takes 32 detections, a column entry a lane; their crops come into shared memory a few at a time, and the warp computes one after
+/// the other. Each lane keeps the outcome of its own.
+template <class Real, class Method>
+__device__ __forceinline__ void compute_by_warps(const ChannelView& view)
+{
+    extern __shared__ __align__(16) std::byte shared[];
+    const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+    std::byte* const own = shared + warp * view.warp_bytes;
+    auto& memory = *reinterpret_cast<WarpMemory*>(own);
+    std::byte* const scratch = own + sizeof(WarpMemory);
+    auto* const tile = reinterpret_cast<Real*>(scratch + Method::scratch(view.height, view.width, view.spline));
+    const AnyShape shape{view.height, view.width};
+    const WarpTeam team(memory.team);
+    const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+    for (int64_t begin = view.begin + static_cast<int64_t>(blockIdx.x) * blockDim.x + warp * kWarp; begin < view.end;
+         begin += step) {
+        const int n_crops = view.end - begin < kWarp ? static_cast<int>(view.end - begin) : kWarp;
+        const Place place = place_of(view, begin + lane);
+        const bool good_frame = has_good_frame(view, place);
+        const CropWindow window = window_of(view, place, good_frame);
+        const typename Method::Parameters parameters = Method::parameters(view, place);
+        const uint32_t to_compute = __ballot_sync(0xFFFFFFFFu, place.used && good_frame);
+        __syncwarp();
+        memory.windows.at[lane] = window;
+        __syncwarp();
+        Outcome outcome{};
+        for (int first = 0; first < n_crops; first += view.tile_crops) {
+            const int n = n_crops - first < view.tile_crops ? n_crops - first : view.tile_crops;
+            load_tile(view, shape, begin, memory.windows, first, n, tile);
+            __syncwarp();
+            for (int j = first; j < first + n; ++j) {
+                if ((to_compute >> j & 1u) == 0) continue;
+                const CropWindow& of_crop = memory.windows.at[j];
+                const TeamCrop<Real, NearPixels<Real>> crop{{tile + (j - first) * shape.pixels(), view.width},
+                                                            of_crop,
+                                                            view.frame_known && is_clipped(view, of_crop)};
+                const Outcome found = Method::compute(view, team, of_lane(parameters, j), crop, TeamScratch(scratch));
+                if (lane == j) outcome = found;
+                __syncwarp();
+            }
+        }
+        if (good_frame)
+            write_outcome(view, place, outcome);
+        else
+            write_bad_index(view.results, place, view.faults);
+    }
+}
+
+/// A block takes one detection after the other, and reads the pixels where they lie.
+constexpr int kBlockThreads = 256;
+
+template <class Real, class Method>
+__device__ __forceinline__ void compute_by_blocks(const ChannelView& view)
+{
+    using Team = BlockTeam<kBlockThreads>;
+    __shared__ typename Team::Memory memory;
+    const Team team(memory);
+    std::byte* const scratch = view.scratch + blockIdx.x * view.scratch_stride;
+    for (int64_t at = view.begin + blockIdx.x; at < view.end; at += gridDim.x) {
+        const Place place = place_of(view, at);
+        if (!place.used) continue;
+        const bool good_frame = has_good_frame(view, place);
+        if (good_frame) {
+            const CropWindow window = window_of(view, place, true);
+            const TeamCrop<Real, FarPixels<Real>> crop{
+                {view.images, window}, window, view.frame_known && is_clipped(view, window)};
+            const Outcome outcome = Method::compute(view, team, Method::parameters(view, place), crop, TeamScratch(scratch));
+            if (team.rank() == 0) write_outcome(view, place, outcome);
+        } else if (team.rank() == 0) {
+            write_bad_index(view.results, place, view.faults);
+        }
+        team.sync(); // the scratch is used again
+    }
+}
+
+constexpr int kMostWarps = 4;
+
+template <class Real>
+__global__ void __launch_bounds__(kMostWarps* kWarp) sum_warp(const __grid_constant__ ChannelView view)
+{
+    compute_by_warps<Real, TeamSum<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kMostWarps* kWarp) gauss_warp(const __grid_constant__ ChannelView view)
+{
+    compute_by_warps<Real, TeamGauss<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kMostWarps* kWarp) spline_warp(const __grid_constant__ ChannelView view)
+{
+    compute_by_warps<Real, TeamSpline<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kBlockThreads) sum_block(const __grid_constant__ ChannelView view)
+{
+    compute_by_blocks<Real, TeamSum<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kBlockThreads) gauss_block(const __grid_constant__ ChannelView view)
+{
+    compute_by_blocks<Real, TeamGauss<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kBlockThreads) spline_block(const __grid_constant__ ChannelView view)
+{
+    compute_by_blocks<Real, TeamSpline<Real>>(view);
+}
+
+/// The warp kernel of a method where a crop and its scratch fit a warp's share of shared memory, else the block kernel.
+template <class Real, class Method>
+Kernel team_kernel(const TeamShape& shape, void (*by_warps)(ChannelView), void (*by_blocks)(ChannelView))
+{
+    constexpr int64_t kMostShared = 48 * 1024, kTileBytes = 8 * 1024;
+    const int64_t scratch = Method::scratch(shape.height, shape.width, shape.spline);
+    const int64_t crop = shape.height * shape.width * static_cast<int64_t>(sizeof(Real));
+    const auto fixed = static_cast<int64_t>(sizeof(WarpMemory)) + scratch;
+    if (shape.height > kWarp || shape.width > kWarp || fixed + crop + 16 > kMostShared)
+        return {reinterpret_cast<const void*>(by_blocks), kBlockThreads, 0, 1, scratch, 0, 0};
+    int64_t tile_crops = kTileBytes / crop;
+    tile_crops = tile_crops > kWarp ? kWarp : tile_crops < 1 ? 1 : tile_crops;
+    if (fixed + tile_crops * crop + 16 > kMostShared) tile_crops = 1;
+    const int64_t warp_bytes = (fixed + tile_crops * crop + 15) / 16 * 16;
+    int64_t warps = kMostShared / warp_bytes;
+    warps = warps > kMostWarps ? kMostWarps : warps;
+    return {reinterpret_cast<const void*>(by_warps), static_cast<int>(warps) * kWarp, warps * warp_bytes, warps * kWarp, 0,
+            static_cast<int32_t>(tile_crops),        static_cast<int32_t>(warp_bytes)};
+}
+
+} // namespace cuda
+} // namespace lumicrop

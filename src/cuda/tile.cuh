@@ -1,0 +1,123 @@
+// The pixels of several crops, brought into shared memory by a warp: crop after crop, row-major, as numbers of the type that
+// computes. Loads are wide and many at once, so that the memory system always has work.
+#pragma once
+
+#include "cuda/window.cuh"
+
+namespace lumicrop {
+namespace cuda {
+
+constexpr int kWarp = 32;
+
+/// A crop's shape, known only at run time.
+struct AnyShape
+{
+    int32_t height_, width_;
+    __device__ int height() const { return height_; }
+    __device__ int width() const { return width_; }
+    __device__ int pixels() const { return height_ * width_; }
+    static constexpr int quads_ahead(int) { return 8; }
+};
+
+/// Where the crops of a tile lie, for all lanes to see.
+struct TileWindows
+{
+    CropWindow at[kWarp];
+};
+
+template <class Pixel>
+struct alignas(4 * sizeof(Pixel) < 16 ? 4 * sizeof(Pixel) : 16) Quad
+{
+    Pixel at[4];
+};
+
+/// How many quads a lane asks for before it uses the first, where a multiprocessor holds `warps` warps: so many that 36 KiB are on their
+/// way to it, and a tile of `quads` a lane is a whole number of times that.
+constexpr int quads_ahead(int quads, int quad_bytes, int warps)
+{
+    for (int ahead = 1; ahead < quads; ++ahead)
+        if (quads % ahead == 0 && ahead * quad_bytes * kWarp * warps >= 36 * 1024) return ahead;
+    return quads;
+}
+
+/// Copies as many batches of kAhead quads a lane as there are, from quad `first` of this lane on, then smaller ones.
+template <int kAhead, class Real, class Pixel>
+__device__ __forceinline__ void copy_batches(const Quad<Pixel>* from, int n_quads, int first, Quad<Real>* to)
+{
+#pragma unroll 1
+    for (; first + (kAhead - 1) * kWarp < n_quads; first += kAhead * kWarp) {
+        Quad<Pixel> ahead[kAhead];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) ahead[k] = from[first + k * kWarp];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) {
+            Quad<Real> converted;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) converted.at[i] = static_cast<Real>(ahead[k].at[i]);
+            to[first + k * kWarp] = converted;
+        }
+    }
+    if constexpr (kAhead > 1) copy_batches<(kAhead > 4 ? kAhead / 4 : 1), Real>(from, n_quads, first, to);
+}
+
+/// Copies `n` adjacent pixels. `from` is aligned for quads.
+template <int kAhead, class Real, class Pixel>
+__device__ __forceinline__ void copy_quads(const Quad<Pixel>* from, int n, Real* tile)
+{
+    const int n_quads = n / 4, lane = static_cast<int>(threadIdx.x) % kWarp;
+    copy_batches<kAhead, Real>(from, n_quads, lane, reinterpret_cast<Quad<Real>*>(tile));
+    const int i = 4 * n_quads + lane;
+    if (i < n) tile[i] = static_cast<Real>(reinterpret_cast<const Pixel*>(from)[i]);
+}
+
+/// Copies the crops pixel by pixel, with zeros outside their windows.
+template <class Real, class Pixel, class Shape>
+__device__ __forceinline__ void copy_pixels(const ChannelView& view, const Shape& shape, const TileWindows& windows,
+                                            int first_crop, int n_crops, Real* tile)
+{
+    constexpr int kAhead = 8;
+    const int n = n_crops * shape.pixels(), lane = static_cast<int>(threadIdx.x) % kWarp;
+#pragma unroll 1
+    for (int first = lane; first < n; first += kAhead * kWarp) {
+        Pixel ahead[kAhead];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) {
+            const int i = first + k * kWarp;
+            ahead[k] = Pixel(0);
+            if (i >= n) continue;
+            const int crop = i / shape.pixels(), pixel = i % shape.pixels();
+            const int row = pixel / shape.width(), column = pixel % shape.width();
+            const CropWindow& window = windows.at[first_crop + crop];
+            if (window.holds(row, column))
+                ahead[k] = *reinterpret_cast<const Pixel*>(window.corner + row * view.images.strides[1] +
+                                                           column * view.images.strides[2]);
+        }
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k)
+            if (first + k * kWarp < n) tile[first + k * kWarp] = static_cast<Real>(ahead[k]);
+    }
+}
+
+/// Loads crops `first_crop` to `first_crop + n_crops` of the tile whose first crop is `begin` of the channel.
+/// The caller puts a __syncwarp before (windows written, tile no longer read) and after.
+template <class Real, class Shape>
+__device__ __forceinline__ void load_tile(const ChannelView& view, const Shape& shape, int64_t begin,
+                                          const TileWindows& windows, int first_crop, int n_crops, Real* tile)
+{
+    with_pixel_type<Real>(view.images.dtype, [&](auto zero) {
+        using Pixel = decltype(zero);
+        constexpr int64_t kSize = sizeof(Pixel);
+        const std::byte* const from = view.images.data + (begin + first_crop) * view.images.strides[0];
+        const bool adjacent = !view.frame_known && view.images.strides[2] == kSize &&
+                              view.images.strides[1] == kSize * shape.width() &&
+                              view.images.strides[0] == kSize * shape.pixels();
+        if (adjacent && reinterpret_cast<uintptr_t>(from) % alignof(Quad<Pixel>) == 0)
+            copy_quads<Shape::quads_ahead(sizeof(Quad<Pixel>)), Real>(reinterpret_cast<const Quad<Pixel>*>(from),
+                                                                      n_crops * shape.pixels(), tile);
+        else
+            copy_pixels<Real, Pixel>(view, shape, windows, first_crop, n_crops, tile);
+    });
+}
+
+} // namespace cuda
+} // namespace lumicrop

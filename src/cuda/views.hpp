@@ -1,0 +1,78 @@
+// What a kernel may see: plain data, all of it in device memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "job/job.hpp"
+#include "math/spline_view.hpp"
+
+namespace lumicrop {
+namespace cuda {
+
+/// A column of one value per detection, in detection order, or in the order of the channel's crops. No data: not given.
+struct ColumnView
+{
+    std::byte* data;
+    int64_t stride; // bytes
+    Dtype dtype;
+    bool in_crop_order;
+};
+
+/// Images of crops or frames; strides in bytes.
+struct ImagesView
+{
+    const std::byte* data;
+    int64_t n; // frames that frame numbers may name
+    int64_t strides[3];
+    Dtype dtype;
+};
+
+/// What only the device could see to be wrong, since the context was last asked.
+struct Faults
+{
+    unsigned long long n_bad;     // detections with a bad label or frame number
+    unsigned long long first_bad; // the first of them, in detection order
+};
+
+struct InputColumns
+{
+    ColumnView frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma_x, sigma_y, sigma_angle;
+};
+
+struct OutputColumns
+{
+    ColumnView photons, background, psf_sum, denominator, flags;
+};
+
+/// Crops [begin, end) of a channel, and everything that is needed to compute them.
+struct ChannelView
+{
+    ImagesView images;
+    InputColumns columns;
+    OutputColumns results;
+    SplineView spline;
+    int64_t begin, end; // crops, counted within the channel
+    int64_t first;      // the channel's first detection, where detections stand channel after channel
+    // Detections by crop, where they do not: positions[i] of crop i, or, with bounds, of crop i - bounds[0], of which there are bounds[1] -
+    // bounds[0] (what the labels said).
+    const int64_t* positions;
+    const int64_t* bounds;
+    Faults* faults;
+    std::byte* scratch;     // of the block kernels
+    int64_t scratch_stride; // bytes a block
+    int64_t frame_height, frame_width;
+    double pixel_y_nm, pixel_x_nm;
+    double corner_y_nm, corner_x_nm; // how much earlier than the first pixel's centre the origin lies
+    double gain, qe, camera_offset;
+    double sigma_x_nm, sigma_y_nm, theta_deg; // where no column is given
+    int32_t height, width;                    // of a crop
+    int32_t tile_crops;                       // of the warp kernels: crops in shared memory at a time
+    int32_t warp_bytes;                       // of the warp kernels: a warp's part of shared memory
+    Padding padding;
+    bool gathered;    // images are frames
+    bool frame_known; // the frame's size is known, and X0 and Y0 are given
+};
+
+} // namespace cuda
+} // namespace lumicrop
