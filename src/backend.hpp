@@ -25,8 +25,8 @@ public:
 
     virtual BackendFacts facts() const = 0;
 
-    /// Whether jobs may name arrays in device memory.
-    virtual bool reads_device_memory() const = 0;
+    /// Throws Refusal, whose text begins with `name`, where an array does not lie where the caller says, or the backend cannot reach it.
+    virtual void check_place(const void* data, bool on_device, const std::string& name) const = 0;
 
     /// Computes a job. Throws Refusal where it cannot; then no output has been touched.
     virtual void integrate(const Job& job) = 0;

@@ -65,7 +65,10 @@ public:
 
     BackendFacts facts() const override { return {LUMICROP_BACKEND_CPU, isa_, is_forked_child() ? 1 : n_threads_, -1}; }
 
-    bool reads_device_memory() const override { return false; }
+    void check_place(const void*, bool on_device, const std::string& name) const override
+    {
+        if (on_device) refuse(name + " lies in device memory, which the CPU backend cannot reach", LUMICROP_UNSUPPORTED);
+    }
 
     void integrate(const Job& job) override
     {

@@ -56,36 +56,6 @@ bool is_capturing(cudaStream_t stream)
     return status != cudaStreamCaptureStatusNone;
 }
 
-/// Throws Refusal where an array does not lie where the caller says.
-void check_place(const void* data, bool on_device, int device, const std::string& name)
-{
-    cudaPointerAttributes found;
-    check(cudaPointerGetAttributes(&found, data), "cudaPointerGetAttributes");
-    const bool reachable = found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
-    if (on_device && found.type == cudaMemoryTypeUnregistered)
-        refuse(name + " is said to lie in device memory, but does not");
-    if (on_device && found.type == cudaMemoryTypeDevice && found.device != device)
-        refuse(name + " lies on GPU " + std::to_string(found.device) + ", GPU " + std::to_string(device) +
-               " expected, which the context uses");
-    if (!on_device && reachable && found.type != cudaMemoryTypeManaged)
-        refuse(name + " is said to lie in host memory, but lies on GPU " + std::to_string(found.device));
-}
-
-void check_places(const Job& job, int device)
-{
-    for (std::size_t k = 0; k < job.channels.size(); ++k) {
-        const Channel& channel = job.channels[k];
-        if (channel.n > 0)
-            check_place(channel.images.data, channel.images.on_device, device,
-                        "channel " + std::to_string(k + 1) + ": images");
-    }
-    const auto look = [device](const char* name, const Column& column) {
-        check_place(column.data, column.on_device, device, name);
-    };
-    for_each_input(job.detections, look);
-    for_each_output(job.result, look);
-}
-
 /// What a context holds of its device.
 class Resources
 {
@@ -167,13 +137,23 @@ public:
 
     BackendFacts facts() const override { return {LUMICROP_BACKEND_CUDA, LUMICROP_ISA_AUTO, 0, device_}; }
 
-    bool reads_device_memory() const override { return true; }
+    void check_place(const void* data, bool on_device, const std::string& name) const override
+    {
+        cudaPointerAttributes found;
+        check(cudaPointerGetAttributes(&found, data), "cudaPointerGetAttributes");
+        if (on_device && found.type == cudaMemoryTypeUnregistered)
+            refuse(name + " is said to lie in device memory, but does not");
+        if (on_device && found.type == cudaMemoryTypeDevice && found.device != device_)
+            refuse(name + " lies on GPU " + std::to_string(found.device) + ", GPU " + std::to_string(device_) +
+                   " expected, which the context uses");
+        if (!on_device && found.type == cudaMemoryTypeDevice)
+            refuse(name + " is said to lie in host memory, but lies on GPU " + std::to_string(found.device));
+    }
 
     void integrate(const Job& job) override
     {
         if (job.n == 0) return;
         const CurrentDevice current(device_);
-        check_places(job, device_);
         if (!has_host_arrays(job)) {
             integrate_on_device(job);
             return;
@@ -238,10 +218,8 @@ private:
                        " expected",
                    LUMICROP_OUT_OF_MEMORY);
         std::vector<SplineView> splines;
-        for (const Channel& channel : job.channels) {
-            const bool used = channel.method == Method::filter && channel.model == Model::spline;
-            splines.push_back(used ? device_copy(*channel.spline) : SplineView{});
-        }
+        for (std::size_t k = 0; k < job.channels.size(); ++k)
+            splines.push_back(device_spline(job.channels[k], "channel " + std::to_string(k + 1) + ": spline"));
         StreamMemory memory(workspace_ == nullptr ? plan.bytes : 0, resources_->pool.get(), stream_);
         std::byte* const workspace = workspace_ == nullptr ? memory.get() : workspace_;
 
@@ -271,10 +249,18 @@ private:
         memory.free();
     }
 
-    const SplineView& device_copy(const Spline& spline)
+    /// The device's copy of a channel's spline, if it uses one.
+    SplineView device_spline(const Channel& channel, const std::string& name)
     {
+        if (channel.method != Method::filter || channel.model != Model::spline) return {};
+        if (const SplineView* known = resources_->splines.find(*channel.spline)) return *known;
+        if (is_capturing(stream_))
+            refuse(name + " is not on the device yet, and cannot be copied there while the stream is being captured: call "
+                          "once with "
+                          "it before",
+                   LUMICROP_UNSUPPORTED);
         const RelaxedCapture relaxed;
-        return resources_->splines.of(spline, resources_->own_stream.get());
+        return resources_->splines.of(*channel.spline, resources_->own_stream.get());
     }
 
     const int device_;

@@ -1,6 +1,9 @@
 #include "cuda/detection_order.hpp"
 
+#include <atomic>
 #include <cub/device/device_radix_sort.cuh>
+#include <exception>
+#include <string>
 
 #include "cuda/columns.cuh"
 #include "cuda/runtime.hpp"
@@ -68,6 +71,24 @@ int key_bits(int64_t n_channels)
     return 64 - __builtin_clzll(static_cast<unsigned long long>(n_channels));
 }
 
+/// CUB keeps what it has asked of the runtime for the whole process. Where that fails at its first use it throws, and would wait for
+/// itself for ever if it were entered again.
+template <class Call>
+void with_cub(Call call)
+{
+    constexpr const char* kName = "cub::DeviceRadixSort::SortPairs";
+    static std::atomic<bool> has_failed{false};
+    if (has_failed)
+        refuse(std::string(kName) + ": an earlier failure has left CUB unusable in this process", LUMICROP_CUDA_FAILURE);
+    try {
+        check(call(), kName);
+    } catch (const std::exception& error) {
+        has_failed = true;
+        cudaGetLastError();
+        refuse(std::string(kName) + ": " + error.what(), LUMICROP_CUDA_FAILURE);
+    }
+}
+
 /// The pieces of the memory, or its size where `memory` is null.
 struct Pieces
 {
@@ -84,9 +105,10 @@ struct Pieces
         take(memory, detections, n);
         take(memory, keys, n);
         take(memory, sorted_keys, n);
-        check(cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, sorted_keys, detections, positions, n, 0,
-                                              key_bits(n_channels)),
-              "cub::DeviceRadixSort::SortPairs");
+        with_cub([&] {
+            return cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, sorted_keys, detections, positions, n, 0,
+                                                   key_bits(n_channels));
+        });
         take(memory, sort_memory, static_cast<int64_t>(sort_bytes));
     }
 
@@ -113,9 +135,10 @@ DetectionOrder order_detections(const ColumnView& labels, int64_t n, int64_t n_c
     label_keys<<<static_cast<unsigned>(blocks_for(n)), kThreads, 0, stream>>>(labels, n, n_channels, pieces.keys,
                                                                               pieces.detections);
     check(cudaGetLastError(), "launching label_keys");
-    check(cub::DeviceRadixSort::SortPairs(pieces.sort_memory, pieces.sort_bytes, pieces.keys, pieces.sorted_keys,
-                                          pieces.detections, pieces.positions, n, 0, key_bits(n_channels), stream),
-          "cub::DeviceRadixSort::SortPairs");
+    with_cub([&] {
+        return cub::DeviceRadixSort::SortPairs(pieces.sort_memory, pieces.sort_bytes, pieces.keys, pieces.sorted_keys,
+                                               pieces.detections, pieces.positions, n, 0, key_bits(n_channels), stream);
+    });
     find_bounds<<<static_cast<unsigned>(blocks_for(n_channels + 2)), kThreads, 0, stream>>>(pieces.sorted_keys, n,
                                                                                             n_channels, pieces.bounds);
     check(cudaGetLastError(), "launching find_bounds");

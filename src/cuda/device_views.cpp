@@ -5,50 +5,13 @@
 namespace lumicrop {
 namespace cuda {
 
-void for_each_input(const Detections& columns, const std::function<void(const char*, const Column&)>& use)
-{
-    const struct
-    {
-        const char* name;
-        const Column& column;
-    } all[] = {{"ch", columns.ch},
-               {"frame", columns.frame},
-               {"X0", columns.X0},
-               {"Y0", columns.Y0},
-               {"x_fit", columns.x_fit},
-               {"y_fit", columns.y_fit},
-               {"z_fit", columns.z_fit},
-               {"os_fit", columns.os_fit},
-               {"sigma_fit", columns.sigma_fit},
-               {"sigma_x_fit", columns.sigma_x_fit},
-               {"sigma_y_fit", columns.sigma_y_fit},
-               {"sigma_angle", columns.sigma_angle}};
-    for (const auto& [name, column] : all)
-        if (column) use(name, column);
-}
-
-void for_each_output(const Result& columns, const std::function<void(const char*, const Column&)>& use)
-{
-    const struct
-    {
-        const char* name;
-        const Column& column;
-    } all[] = {{"photons", columns.photons},
-               {"background", columns.background},
-               {"psf_sum", columns.psf_sum},
-               {"denominator", columns.denominator},
-               {"flags", columns.flags}};
-    for (const auto& [name, column] : all)
-        if (column) use(name, column);
-}
-
 bool has_host_arrays(const Job& job)
 {
     bool found = std::any_of(job.channels.begin(), job.channels.end(),
                              [](const Channel& channel) { return channel.n > 0 && !channel.images.on_device; });
     const auto look = [&found](const char*, const Column& column) { found |= !column.on_device; };
-    for_each_input(job.detections, look);
-    for_each_output(job.result, look);
+    for_each_column(job.detections, look);
+    for_each_column(job.result, look);
     return found;
 }
 

@@ -9,10 +9,6 @@
 namespace lumicrop {
 namespace cuda {
 
-/// Calls `use(name, column)` for the columns that are given.
-void for_each_input(const Detections& columns, const std::function<void(const char*, const Column&)>& use);
-void for_each_output(const Result& columns, const std::function<void(const char*, const Column&)>& use);
-
 /// Whether some array of the job lies in host memory; channels without detections have none.
 bool has_host_arrays(const Job& job);
 

@@ -91,7 +91,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
     const int64_t most_scratch = std::min(Launcher::kMostScratch, budget() / 8);
     int64_t scratch = 0, total = 0;
     for (const Channel& channel : job.channels) {
-        const int64_t n = order.crops_of(channel);
+        const int64_t n = channel.n;
         if (n == 0) continue;
         const Kernel kernel = kernel_for(channel);
         const bool needs_positions = channel.positions != nullptr && some_arrays_on_device(job, channel);

@@ -24,10 +24,8 @@ void write(const Column& column, int64_t detection, double value)
 
 HostOrder::HostOrder(const Job& given, cudaStream_t stream) : job_(given)
 {
-    for (Channel& channel : job_.channels) {
+    for (Channel& channel : job_.channels)
         if (channel.positions != nullptr) channel.positions = job_.positions.data() + channel.first;
-        crops_.push_back(channel.n);
-    }
     if (job_.detections.ch.on_device) {
         job_.detections.ch = copied_down(job_.detections.ch, stream);
         order_by_labels();
@@ -80,8 +78,11 @@ void HostOrder::order_by_labels()
     }
     for (std::size_t k = 0; k < of_channel.size(); ++k) {
         job_.channels[k].positions = job_.positions.data() + begins[k];
-        crops_[k] = static_cast<int64_t>(of_channel[k].size());
+        job_.channels[k].n = static_cast<int64_t>(of_channel[k].size());
     }
+    if (job_.detections.frame && !job_.detections.frame.on_device)
+        for (std::size_t k = 0; k < of_channel.size(); ++k)
+            if (job_.channels[k].gathered) check_frames(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
 }
 
 void HostOrder::refuse_detections(const Lent& lent) const

@@ -18,17 +18,11 @@ public:
     HostOrder(const HostOrder&) = delete;
     HostOrder& operator=(const HostOrder&) = delete;
 
-    /// The job with its detections in order.
+    /// The job with its detections in order; `n` of a channel counts the crops that have one.
     const Job& job() const { return job_; }
 
     /// Its columns, of which those that tell where crops are to be cut out lie on the host.
     const Detections& readable() const { return readable_; }
-
-    /// Crops of the channel that have a detection.
-    int64_t crops_of(const Channel& channel) const
-    {
-        return crops_[static_cast<std::size_t>(&channel - job_.channels.data())];
-    }
 
     /// NaN, the flag and a mark for the detections that no crop belongs to.
     void refuse_detections(const Lent& lent) const;
@@ -40,7 +34,6 @@ private:
     Job job_;
     Detections readable_;
     std::list<std::vector<std::byte>> copies_;
-    std::vector<int64_t> crops_;
     std::vector<int64_t> refused_; // detections
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/runtime.hpp"
+#include "cuda/spline_layout.hpp"
 #include "job/spline.hpp"
 
 namespace lumicrop {
@@ -18,10 +19,11 @@ bool is_narrow(Dtype dtype)
 template <class Real>
 Kernel team_kernel_for(const Channel& channel)
 {
-    TeamShape shape{channel.height, channel.width, {}};
+    TeamShape shape{channel.height, channel.width, {}, 0};
     if (channel.method == Method::sum) return team_sum_kernel(Real(), shape);
     if (channel.model != Model::spline) return team_gauss_kernel(Real(), shape);
     shape.spline = channel.spline->view();
+    shape.axes_bytes = axes_bytes(shape.spline);
     return team_spline_kernel(Real(), shape);
 }
 
@@ -70,6 +72,7 @@ void Launcher::launch(const Kernel& kernel, ChannelView view, const Grid& grid, 
     view.scratch_stride = kernel.scratch_bytes;
     view.tile_crops = kernel.tile_crops;
     view.warp_bytes = kernel.warp_bytes;
+    view.axes_bytes = kernel.axes_bytes;
     void* arguments[] = {&view};
     check(cudaLaunchKernel(kernel.function, dim3(static_cast<unsigned>(grid.blocks)),
                            dim3(static_cast<unsigned>(kernel.threads)), arguments,

@@ -18,6 +18,7 @@ struct Kernel
     int64_t scratch_bytes = 0;      // of global memory, a block
     int32_t tile_crops = 0;         // for the view
     int32_t warp_bytes = 0;         // for the view
+    int32_t axes_bytes = 0;         // for the view
 };
 
 /// Square crops of 7, 9, 11, 13 or 15 pixels a side, of up to 16-bit integers or float32: one crop a lane.
@@ -29,7 +30,8 @@ Kernel small_gauss_kernel(int64_t side);
 struct TeamShape
 {
     int64_t height, width;
-    SplineView spline; // only its sizes
+    SplineView spline;  // only its sizes
+    int64_t axes_bytes; // of its copy on the device
 };
 Kernel team_sum_kernel(float, const TeamShape& shape);
 Kernel team_sum_kernel(double, const TeamShape& shape);

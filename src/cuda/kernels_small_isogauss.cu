@@ -6,7 +6,8 @@ namespace cuda {
 namespace {
 
 template <int kSide>
-__global__ void __launch_bounds__(SmallCrops<kSide>::kThreads) isogauss_small(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(SmallCrops<kSide>::kThreads, SmallCrops<kSide>::kBlocks)
+    isogauss_small(const __grid_constant__ ChannelView view)
 {
     for_each_small_crop<kSide>(view, [&](const Place& place, const SmallCrop<kSide>& crop) {
         return small_gauss<kSide, false>(view, place, crop);

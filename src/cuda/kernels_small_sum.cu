@@ -6,7 +6,8 @@ namespace cuda {
 namespace {
 
 template <int kSide>
-__global__ void __launch_bounds__(SmallCrops<kSide>::kThreads) sum_small(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(SmallCrops<kSide>::kThreads, SmallCrops<kSide>::kBlocks)
+    sum_small(const __grid_constant__ ChannelView view)
 {
     for_each_small_crop<kSide>(view,
                                [&](const Place&, const SmallCrop<kSide>& crop) { return small_sum<kSide>(view, crop); });

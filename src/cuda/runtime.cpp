@@ -8,8 +8,7 @@ namespace cuda {
 lumicrop_status status_of(cudaError_t error)
 {
     switch (error) {
-    case cudaErrorNoDevice:
-    case cudaErrorInvalidDevice: return LUMICROP_NO_DEVICE;
+    case cudaErrorNoDevice: return LUMICROP_NO_DEVICE;
     case cudaErrorInsufficientDriver: return LUMICROP_DRIVER_TOO_OLD;
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorUnsupportedPtxVersion:

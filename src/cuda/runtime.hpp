@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "cuda/whole_lines.hpp"
 #include "job/refusal.hpp"
 
 namespace lumicrop {
@@ -17,12 +18,6 @@ lumicrop_status status_of(cudaError_t error);
 
 /// Throws Refusal, whose text names the call and the runtime's own words, unless `error` is success.
 void check(cudaError_t error, const char* call);
-
-/// Bytes rounded up to whole lines of 256: the alignment of every piece of device memory.
-constexpr int64_t whole_lines(int64_t bytes)
-{
-    return (bytes + 255) / 256 * 256;
-}
 
 /// Makes a device current, and the one before it again at the end.
 class CurrentDevice

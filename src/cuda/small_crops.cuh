@@ -26,6 +26,10 @@ struct SmallCrops
     static constexpr int kWarps = sizeof(Memory) > 16384 ? 1 : sizeof(Memory) > 10923 ? 2 : 4;
     static constexpr int kThreads = kWarps * kWarp;
     static constexpr int kBytes = kWarps * static_cast<int>(sizeof(Memory));
+
+    /// Blocks that a multiprocessor of an H100 shall hold: as many as shared memory, or 128 registers a thread, allow.
+    static constexpr int kBlocksByMemory = 227 * 1024 / (kBytes + 1024), kBlocksByRegisters = 65536 / (128 * kThreads);
+    static constexpr int kBlocks = kBlocksByMemory < kBlocksByRegisters ? kBlocksByMemory : kBlocksByRegisters;
 };
 
 /// The shape of small crops, known to the compiler.
@@ -38,9 +42,8 @@ struct SmallShape
     /// An odd number of pixels leaves one quad in four lanes over.
     static constexpr int quads_ahead(int quad_bytes)
     {
-        constexpr int kSharedBytes = 227 * 1024; // of an H100's multiprocessor
-        constexpr int kWarps = kSharedBytes / SmallCrops<kSide>::kBytes * SmallCrops<kSide>::kWarps;
-        return cuda::quads_ahead((kSide * kSide - 1) / 4, quad_bytes, kWarps < 32 ? kWarps : 32);
+        return cuda::quads_ahead((kSide * kSide - 1) / 4, quad_bytes,
+                                 SmallCrops<kSide>::kBlocks * SmallCrops<kSide>::kWarps);
     }
 };
 

@@ -38,21 +38,34 @@ __device__ __forceinline__ uint32_t padded_row(const ChannelView& view, const Cr
     constexpr uint32_t kRow = (1u << kSide) - 1, kEdges = 1u | 1u << (kSide - 1);
     constexpr unsigned kAll = 0xFFFFFFFFu;
     const int row = static_cast<int>(threadIdx.x) % kWarp;
-    if (view.padding == Padding::none || row >= kSide) {
-        if (view.padding != Padding::zeros) return 0;
-    } else if (view.padding == Padding::geometry) {
+    if (view.padding == Padding::geometry) {
+        if (row >= kSide) return 0;
         if (row < window.row_begin || row >= window.row_end) return kRow;
         return kRow & ~((1u << window.column_end) - (1u << window.column_begin));
     }
+    if (view.padding == Padding::none) return 0;
     const uint32_t zero = row_bits<kSide>(zeros, row);
     uint32_t padded = math::filled_runs(zero, row == 0 || row == kSide - 1 ? zero : zero & kEdges);
-    for (;;) { // whole rows grow at once: few turns but for mazes
+    while (__any_sync(kAll, padded != zero)) { // whole rows grow at once: few turns but for mazes
         const uint32_t beside = __shfl_up_sync(kAll, padded, 1) | __shfl_down_sync(kAll, padded, 1);
         const uint32_t grown = math::filled_runs(zero, padded | (zero & beside));
         const bool changed = grown != padded;
         padded = grown;
-        if (!__any_sync(kAll, changed)) return padded;
+        if (!__any_sync(kAll, changed)) break;
     }
+    return padded;
+}
+
+/// The border's pixels among pixels 32 * word to 32 * word + 31 of a crop.
+template <int kSide>
+constexpr uint32_t border_word(int word)
+{
+    uint32_t bits = 0;
+    for (int bit = 0; bit < 32; ++bit) {
+        const int at = 32 * word + bit;
+        if (at < kSide * kSide && math::on_border(at / kSide, at % kSide, kSide, kSide)) bits |= 1u << bit;
+    }
+    return bits;
 }
 
 /// All lanes: finds the padding of crop `j` of the tile and puts stand-ins at the border pixels that are left out.
@@ -63,35 +76,45 @@ __device__ __forceinline__ Mended mend(const ChannelView& view, typename SmallCr
     constexpr unsigned kAll = 0xFFFFFFFFu;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
     float* const crop = memory.tile + j * Crops::kPixels;
-    float pixels[Crops::kWords];
     uint32_t* const words = memory.bits[j];
+    uint32_t nan_words[Crops::kWords];
+    bool nan_here = false;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
         const int at = 32 * i + lane;
-        pixels[i] = at < Crops::kPixels ? crop[at] : 1.0f;
-        const uint32_t zeros = __ballot_sync(kAll, pixels[i] == 0.0f);
+        const float pixel = at < Crops::kPixels ? crop[at] : 1.0f;
+        const uint32_t zeros = __ballot_sync(kAll, pixel == 0.0f);
         if (lane == 0) words[i] = zeros;
+        nan_here |= pixel != pixel;
+        nan_words[i] = 0;
     }
     if (lane == 0) words[Crops::kWords] = 0;
+    if (__any_sync(kAll, nan_here)) { // rare
+#pragma unroll
+        for (int i = 0; i < Crops::kWords; ++i) {
+            const int at = 32 * i + lane;
+            const float pixel = at < Crops::kPixels ? crop[at] : 1.0f;
+            nan_words[i] = __ballot_sync(kAll, pixel != pixel);
+        }
+    }
     __syncwarp();
     const uint32_t own_row = padded_row<kSide>(view, memory.windows.at[j], words);
     __syncwarp();
     Mended mended;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
-        const int at = 32 * i + lane, row = at / kSide, column = at % kSide;
-        const uint32_t row_of_pixel = __shfl_sync(kAll, own_row, row); // none beyond the crop: those lanes have no padding
-        const bool padded = (row_of_pixel >> column & 1u) != 0;
-        const bool on_border = at < Crops::kPixels && math::on_border(row, column, kSide, kSide);
-        const bool nan = on_border && !padded && pixels[i] != pixels[i];
-        const bool left_out = (on_border && padded) || nan;
-        const uint32_t all_left_out = __ballot_sync(kAll, left_out), all_padded = __ballot_sync(kAll, padded);
-        const int k = mended.n_left_out + __popc(all_left_out & ((1u << lane) - 1));
-        if (left_out) crop[at] = math::stand_in<float>(k);
-        if (lane == 0) words[i] = all_padded;
-        mended.n_left_out += __popc(all_left_out);
-        mended.n_padded += __popc(all_padded);
-        mended.nan_in_border |= __any_sync(kAll, nan) != 0;
+        const int at = 32 * i + lane;
+        const uint32_t row = __shfl_sync(kAll, own_row, at / kSide); // none beyond the crop: those lanes have no padding
+        const uint32_t padded = __ballot_sync(kAll, (row >> (at % kSide) & 1u) != 0);
+        const uint32_t border = border_word<kSide>(i);
+        const uint32_t nan = nan_words[i] & border & ~padded;
+        const uint32_t left_out = (padded & border) | nan;
+        const int k = mended.n_left_out + __popc(left_out & ((1u << lane) - 1));
+        if ((left_out >> lane & 1u) != 0) crop[at] = math::stand_in<float>(k);
+        if (lane == 0) words[i] = padded;
+        mended.n_left_out += __popc(left_out);
+        mended.n_padded += __popc(padded);
+        mended.nan_in_border |= nan != 0;
     }
     return mended;
 }

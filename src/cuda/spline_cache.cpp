@@ -14,11 +14,6 @@ class Image
 public:
     explicit Image(std::byte* device) : device_(device) {}
 
-    template <class T>
-    const T* add(const T* values, int64_t count)
-    {
-        return add_rows(values, 1, count, count);
-    }
     /// Rows of `count` values, `pitch` apart on the device.
     template <class T>
     const T* add_rows(const T* values, int64_t rows, int64_t count, int64_t pitch)
@@ -39,8 +34,9 @@ private:
 
 KnotAxis add_axis(Image& image, const KnotAxis& axis)
 {
-    return {image.add(axis.knots, axis.n_coefficients + kSplineOrder), image.add(axis.polynomials, axis.n_coefficients),
-            axis.n_coefficients, axis.inverse_step};
+    return {image.add_rows(axis.knots, 1, axis.n_coefficients + kSplineOrder, axis.n_coefficients + kSplineOrder),
+            image.add_rows(axis.polynomials, axis.n_coefficients, axis.polynomials_stride, kPolynomialsPitch),
+            kPolynomialsPitch, axis.n_coefficients, axis.inverse_step};
 }
 
 SplineView add_spline(Image& image, const SplineView& spline)
@@ -57,17 +53,23 @@ SplineView add_spline(Image& image, const SplineView& spline)
 
 } // namespace
 
-const SplineView& SplineCache::of(const Spline& spline, cudaStream_t own_stream)
+const SplineView* SplineCache::find(const Spline& spline)
 {
-    copies_.remove_if([](const Copy& copy) { return copy.life.expired(); });
     const auto life = spline.life().lock();
     for (const Copy& copy : copies_)
-        if (copy.life.lock() == life) return copy.view;
+        if (copy.life.lock() == life) return &copy.view;
+    return nullptr;
+}
+
+const SplineView& SplineCache::of(const Spline& spline, cudaStream_t own_stream)
+{
+    if (const SplineView* known = find(spline)) return *known;
+    copies_.remove_if([](const Copy& copy) { return copy.life.expired(); });
 
     Image sizes(nullptr);
     add_spline(sizes, spline.view());
     Copy copy;
-    copy.life = life;
+    copy.life = spline.life();
     const auto bytes = static_cast<int64_t>(sizes.bytes().size());
     Image image(copy.memory.at_least(bytes, "cudaMalloc for a spline"));
     copy.view = add_spline(image, spline.view());

@@ -13,6 +13,9 @@ namespace cuda {
 class SplineCache
 {
 public:
+    /// The device's copy of a spline; null: there is none yet.
+    const SplineView* find(const Spline& spline);
+
     /// The device's copy of a spline, made and waited for at the first call. Copies of splines that are no more are freed then.
     const SplineView& of(const Spline& spline, cudaStream_t own_stream);
 

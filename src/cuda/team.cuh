@@ -190,8 +190,18 @@ struct TeamCrop
     template <class Team, class Use>
     static __device__ __forceinline__ void for_each(const Team& team, int32_t rows, int32_t columns, Use use)
     {
-        const int32_t n = rows * columns;
-        for (int32_t i = team.rank(); i < n; i += Team::kThreads) use(i / columns, i % columns);
+        if (columns == 0) return;
+        const int32_t row_step = Team::kThreads / columns, column_step = Team::kThreads % columns;
+        int32_t row = team.rank() / columns, column = team.rank() % columns;
+        while (row < rows) {
+            use(row, column);
+            row += row_step;
+            column += column_step;
+            if (column >= columns) {
+                column -= columns;
+                ++row;
+            }
+        }
     }
 
     template <class Team>

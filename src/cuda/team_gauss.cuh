@@ -30,8 +30,9 @@ struct TeamGauss
     }
 
     template <class Pixels, class Team>
-    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const Team& team, const Parameters& given,
-                                                      const TeamCrop<Real, Pixels>& crop, TeamScratch scratch)
+    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const SplineView&, const Team& team,
+                                                      const Parameters& given, const TeamCrop<Real, Pixels>& crop,
+                                                      TeamScratch scratch)
     {
         const auto& [inputs, sigma_x, sigma_y, theta] = given;
         const GaussAxis<Real> x(inputs.column(view), sigma_x, view.pixel_x_nm),

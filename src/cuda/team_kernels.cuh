@@ -1,6 +1,8 @@
 // Kernels in which a warp or a block computes one crop.
 #pragma once
 
+#include <algorithm>
+
 #include "cuda/kernels.hpp"
 #include "cuda/team_gauss.cuh"
 #include "cuda/team_spline.cuh"
@@ -34,6 +36,26 @@ struct alignas(16) WarpMemory
     WarpTeam::Memory team;
 };
 
+/// Copies the spline's axes into shared memory; the spline that finds them there.
+__device__ __forceinline__ SplineView with_near_axes(const SplineView& spline, std::byte* shared, int32_t bytes)
+{
+    const auto* const from = reinterpret_cast<const uint4*>(spline.x.knots);
+    for (int32_t i = static_cast<int32_t>(threadIdx.x); i < bytes / static_cast<int32_t>(sizeof(uint4));
+         i += static_cast<int32_t>(blockDim.x))
+        reinterpret_cast<uint4*>(shared)[i] = from[i];
+    __syncthreads();
+    const auto moved = [&](const double* at) {
+        return reinterpret_cast<const double*>(
+            shared + (reinterpret_cast<const std::byte*>(at) - reinterpret_cast<const std::byte*>(spline.x.knots)));
+    };
+    SplineView near = spline;
+    for (KnotAxis* axis : {&near.x, &near.y, &near.z}) {
+        axis->knots = moved(axis->knots);
+        axis->polynomials = moved(axis->polynomials);
+    }
+    return near;
+}
+
 /// A warp takes 32 detections, a column entry a lane; their crops come into shared memory a few at a time, and the warp computes one after
 /// the other. Each lane keeps the outcome of its own.
 template <class Real, class Method>
@@ -41,7 +63,9 @@ __device__ __forceinline__ void compute_by_warps(const ChannelView& view)
 {
     extern __shared__ __align__(16) std::byte shared[];
     const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-    std::byte* const own = shared + warp * view.warp_bytes;
+    SplineView spline = view.spline;
+    if (view.axes_bytes > 0) spline = with_near_axes(view.spline, shared, view.axes_bytes);
+    std::byte* const own = shared + view.axes_bytes + warp * view.warp_bytes;
     auto& memory = *reinterpret_cast<WarpMemory*>(own);
     std::byte* const scratch = own + sizeof(WarpMemory);
     auto* const tile = reinterpret_cast<Real*>(scratch + Method::scratch(view.height, view.width, view.spline));
@@ -70,7 +94,8 @@ __device__ __forceinline__ void compute_by_warps(const ChannelView& view)
                 const TeamCrop<Real, NearPixels<Real>> crop{{tile + (j - first) * shape.pixels(), view.width},
                                                             of_crop,
                                                             view.frame_known && is_clipped(view, of_crop)};
-                const Outcome found = Method::compute(view, team, of_lane(parameters, j), crop, TeamScratch(scratch));
+                const Outcome found =
+                    Method::compute(view, spline, team, of_lane(parameters, j), crop, TeamScratch(scratch));
                 if (lane == j) outcome = found;
                 __syncwarp();
             }
@@ -100,7 +125,8 @@ __device__ __forceinline__ void compute_by_blocks(const ChannelView& view)
             const CropWindow window = window_of(view, place, true);
             const TeamCrop<Real, FarPixels<Real>> crop{
                 {view.images, window}, window, view.frame_known && is_clipped(view, window)};
-            const Outcome outcome = Method::compute(view, team, Method::parameters(view, place), crop, TeamScratch(scratch));
+            const Outcome outcome =
+                Method::compute(view, view.spline, team, Method::parameters(view, place), crop, TeamScratch(scratch));
             if (team.rank() == 0) write_outcome(view, place, outcome);
         } else if (team.rank() == 0) {
             write_bad_index(view.results, place, view.faults);
@@ -112,32 +138,32 @@ __device__ __forceinline__ void compute_by_blocks(const ChannelView& view)
 constexpr int kMostWarps = 4;
 
 template <class Real>
-__global__ void __launch_bounds__(kMostWarps* kWarp) sum_warp(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) sum_warp(const __grid_constant__ ChannelView view)
 {
     compute_by_warps<Real, TeamSum<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kMostWarps* kWarp) gauss_warp(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) gauss_warp(const __grid_constant__ ChannelView view)
 {
     compute_by_warps<Real, TeamGauss<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kMostWarps* kWarp) spline_warp(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) spline_warp(const __grid_constant__ ChannelView view)
 {
     compute_by_warps<Real, TeamSpline<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kBlockThreads) sum_block(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kBlockThreads, 1) sum_block(const __grid_constant__ ChannelView view)
 {
     compute_by_blocks<Real, TeamSum<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kBlockThreads) gauss_block(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kBlockThreads, 1) gauss_block(const __grid_constant__ ChannelView view)
 {
     compute_by_blocks<Real, TeamGauss<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kBlockThreads) spline_block(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kBlockThreads, 1) spline_block(const __grid_constant__ ChannelView view)
 {
     compute_by_blocks<Real, TeamSpline<Real>>(view);
 }
@@ -151,15 +177,20 @@ Kernel team_kernel(const TeamShape& shape, void (*by_warps)(ChannelView), void (
     const int64_t crop = shape.height * shape.width * static_cast<int64_t>(sizeof(Real));
     const auto fixed = static_cast<int64_t>(sizeof(WarpMemory)) + scratch;
     if (shape.height > kWarp || shape.width > kWarp || fixed + crop + 16 > kMostShared)
-        return {reinterpret_cast<const void*>(by_blocks), kBlockThreads, 0, 1, scratch, 0, 0};
-    int64_t tile_crops = kTileBytes / crop;
-    tile_crops = tile_crops > kWarp ? kWarp : tile_crops < 1 ? 1 : tile_crops;
-    if (fixed + tile_crops * crop + 16 > kMostShared) tile_crops = 1;
+        return {reinterpret_cast<const void*>(by_blocks), kBlockThreads, 0, 1, scratch};
+    // Axes too long to leave room for a warp stay in global memory.
+    const int64_t axes = fixed + crop + 16 + shape.axes_bytes > kMostShared ? 0 : shape.axes_bytes;
+    const int64_t room = kMostShared - axes;
+    int64_t tile_crops = std::clamp<int64_t>(kTileBytes / crop, 1, kWarp);
+    if (fixed + tile_crops * crop + 16 > room) tile_crops = 1;
     const int64_t warp_bytes = (fixed + tile_crops * crop + 15) / 16 * 16;
-    int64_t warps = kMostShared / warp_bytes;
-    warps = warps > kMostWarps ? kMostWarps : warps;
-    return {reinterpret_cast<const void*>(by_warps), static_cast<int>(warps) * kWarp, warps * warp_bytes, warps * kWarp, 0,
-            static_cast<int32_t>(tile_crops),        static_cast<int32_t>(warp_bytes)};
+    const int64_t warps = std::min<int64_t>(room / warp_bytes, kMostWarps);
+    Kernel kernel{reinterpret_cast<const void*>(by_warps), static_cast<int>(warps) * kWarp, axes + warps * warp_bytes,
+                  warps * kWarp};
+    kernel.tile_crops = static_cast<int32_t>(tile_crops);
+    kernel.warp_bytes = static_cast<int32_t>(warp_bytes);
+    kernel.axes_bytes = static_cast<int32_t>(axes);
+    return kernel;
 }
 
 } // namespace cuda

@@ -54,12 +54,13 @@ struct TeamSpline
     }
 
     template <class Pixels, class Team>
-    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const Team& team, const Parameters& given,
-                                                      const TeamCrop<Real, Pixels>& crop, TeamScratch scratch)
+    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const SplineView& spline, const Team& team,
+                                                      const Parameters& given, const TeamCrop<Real, Pixels>& crop,
+                                                      TeamScratch scratch)
     {
         const auto& [inputs, z] = given;
         bool outside = false;
-        const math::FilterSums sums = add_up(view, team, crop, inputs, -z, outside, scratch);
+        const math::FilterSums sums = add_up(view, spline, team, crop, inputs, -z, outside, scratch);
         const bool shape_is_nan = inputs.mux != inputs.mux || inputs.muy != inputs.muy || z != z;
         Outcome outcome =
             finish_filter(view, inputs, sums, 1.0, shape_is_nan, crop.clipped, [&] { return crop.has_non_finite(team); });
@@ -115,10 +116,9 @@ private:
 
     template <class Pixels, class Team>
     static __device__ __forceinline__ math::FilterSums
-    add_up(const ChannelView& view, const Team& team, const TeamCrop<Real, Pixels>& crop, const FilterInputs<Real>& inputs,
-           double z, bool& outside, TeamScratch scratch)
+    add_up(const ChannelView& view, const SplineView& spline, const Team& team, const TeamCrop<Real, Pixels>& crop,
+           const FilterInputs<Real>& inputs, double z, bool& outside, TeamScratch scratch)
     {
-        const SplineView& spline = view.spline;
         const auto nx = static_cast<int32_t>(spline.x.n_coefficients), ny = static_cast<int32_t>(spline.y.n_coefficients);
         const auto pitch = static_cast<int32_t>(coefficient_pitch<Real>(nx));
         Basis* const columns = scratch.take<Basis>(view.width);

@@ -198,8 +198,9 @@ struct TeamSum
     }
 
     template <class Pixels, class Team>
-    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const Team& team, const Parameters&,
-                                                      const TeamCrop<Real, Pixels>& crop, TeamScratch scratch)
+    static __device__ __forceinline__ Outcome compute(const ChannelView& view, const SplineView&, const Team& team,
+                                                      const Parameters&, const TeamCrop<Real, Pixels>& crop,
+                                                      TeamScratch scratch)
     {
         const PaddingBits padding{find_padding(view, team, crop, scratch),
                                   static_cast<int32_t>(PaddingBits::words_of(view.width))};

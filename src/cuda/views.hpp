@@ -69,6 +69,7 @@ struct ChannelView
     int32_t height, width;                    // of a crop
     int32_t tile_crops;                       // of the warp kernels: crops in shared memory at a time
     int32_t warp_bytes;                       // of the warp kernels: a warp's part of shared memory
+    int32_t axes_bytes; // of the warp kernels: the spline's axes, to be copied before the warps' parts; 0: none
     Padding padding;
     bool gathered;    // images are frames
     bool frame_known; // the frame's size is known, and X0 and Y0 are given

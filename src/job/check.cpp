@@ -114,44 +114,24 @@ void put_in_order(Job& job)
                " detections expected");
 }
 
-/// Arrays that the backend cannot reach.
-void refuse_device_memory(const Job& job)
+/// Asks about every array that has elements.
+void check_places(const Job& job, const PlaceCheck& check_place)
 {
-    const auto check = [](bool on_device, const std::string& name) {
-        if (on_device) refuse(name + " lies in device memory, which the CPU backend cannot reach", LUMICROP_UNSUPPORTED);
-    };
-    for (std::size_t k = 0; k < job.channels.size(); ++k)
-        check(job.channels[k].images.on_device, "channel " + std::to_string(k + 1) + ": images");
-    const Detections& d = job.detections;
-    const Result& r = job.result;
-    const struct
-    {
-        const char* name;
-        const Column& column;
-    } columns[] = {{"ch", d.ch},
-                   {"frame", d.frame},
-                   {"X0", d.X0},
-                   {"Y0", d.Y0},
-                   {"x_fit", d.x_fit},
-                   {"y_fit", d.y_fit},
-                   {"z_fit", d.z_fit},
-                   {"os_fit", d.os_fit},
-                   {"sigma_fit", d.sigma_fit},
-                   {"sigma_x_fit", d.sigma_x_fit},
-                   {"sigma_y_fit", d.sigma_y_fit},
-                   {"sigma_angle", d.sigma_angle},
-                   {"photons", r.photons},
-                   {"background", r.background},
-                   {"psf_sum", r.psf_sum},
-                   {"denominator", r.denominator},
-                   {"flags", r.flags}};
-    for (const auto& [name, column] : columns) check(column.on_device, name);
+    for (std::size_t k = 0; k < job.channels.size(); ++k) {
+        const Images& images = job.channels[k].images;
+        if (images.shape[0] > 0 && images.shape[1] > 0 && images.shape[2] > 0)
+            check_place(images.data, images.on_device, "channel " + std::to_string(k + 1) + ": images");
+    }
+    if (job.n == 0) return;
+    const auto check = [&](const char* name, const Column& column) { check_place(column.data, column.on_device, name); };
+    for_each_column(job.detections, check);
+    for_each_column(job.result, check);
 }
 
 } // namespace
 
 Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumicrop_detections* detections,
-                const lumicrop_result* result, bool device_memory)
+                const lumicrop_result* result, const PlaceCheck& check_place)
 {
     const std::vector<lumicrop_channel> given = adopted_channels(channels, n_channels);
     lumicrop_detections columns{};
@@ -176,12 +156,50 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     job.result.psf_sum = checked_output("psf_sum", outputs.psf_sum, job.n, ColumnKind::real);
     job.result.denominator = checked_output("denominator", outputs.denominator, job.n, ColumnKind::real);
     job.result.flags = checked_output("flags", outputs.flags, job.n, ColumnKind::flags);
-    if (!device_memory) refuse_device_memory(job);
+    check_places(job, check_place);
     put_in_order(job);
-    if (job.detections.frame && !job.detections.frame.on_device)
+    // Labels in device memory do not yet tell which frames a channel uses.
+    if (job.detections.frame && !job.detections.frame.on_device && !job.detections.ch.on_device)
         for (std::size_t k = 0; k < job.channels.size(); ++k)
             if (job.channels[k].gathered) check_frames(job, job.channels[k], static_cast<int64_t>(k) + 1);
     return job;
+}
+
+void for_each_column(const Detections& columns, const std::function<void(const char*, const Column&)>& use)
+{
+    const struct
+    {
+        const char* name;
+        const Column& column;
+    } all[] = {{"ch", columns.ch},
+               {"frame", columns.frame},
+               {"X0", columns.X0},
+               {"Y0", columns.Y0},
+               {"x_fit", columns.x_fit},
+               {"y_fit", columns.y_fit},
+               {"z_fit", columns.z_fit},
+               {"os_fit", columns.os_fit},
+               {"sigma_fit", columns.sigma_fit},
+               {"sigma_x_fit", columns.sigma_x_fit},
+               {"sigma_y_fit", columns.sigma_y_fit},
+               {"sigma_angle", columns.sigma_angle}};
+    for (const auto& [name, column] : all)
+        if (column) use(name, column);
+}
+
+void for_each_column(const Result& columns, const std::function<void(const char*, const Column&)>& use)
+{
+    const struct
+    {
+        const char* name;
+        const Column& column;
+    } all[] = {{"photons", columns.photons},
+               {"background", columns.background},
+               {"psf_sum", columns.psf_sum},
+               {"denominator", columns.denominator},
+               {"flags", columns.flags}};
+    for (const auto& [name, column] : all)
+        if (column) use(name, column);
 }
 
 } // namespace lumicrop

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "job/array_view.hpp"
@@ -58,9 +60,14 @@ struct Job
 
 /// Checks everything that the caller said. Throws Refusal.
 ///
-/// device_memory: whether the backend can read arrays in device memory (whose contents are not looked at here).
+/// check_place is asked about every array that has elements, before any is looked into; what lies on a device is not looked into.
+using PlaceCheck = std::function<void(const void* data, bool on_device, const std::string& name)>;
 Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumicrop_detections* detections,
-                const lumicrop_result* result, bool device_memory);
+                const lumicrop_result* result, const PlaceCheck& check_place);
+
+/// Calls `use(name, column)` for the columns that are given.
+void for_each_column(const Detections& columns, const std::function<void(const char*, const Column&)>& use);
+void for_each_column(const Result& columns, const std::function<void(const char*, const Column&)>& use);
 
 /// The detections of each channel from their one-based labels in host memory: positions channel after channel, in
 /// detection order within a channel. `counts` receives how often each label stands. Throws Refusal for a label outside.

@@ -16,7 +16,11 @@ class SplineAxis
 public:
     SplineAxis(const lumicrop_array* knots, const std::string& name);
 
-    KnotAxis view() const { return {knots_.data(), polynomials_.data(), n_coefficients(), inverse_step_}; }
+    KnotAxis view() const
+    {
+        return {knots_.data(), &polynomials_.data()->power[0][0], kSplineOrder * kSplineOrder, n_coefficients(),
+                inverse_step_};
+    }
     int64_t n_coefficients() const { return static_cast<int64_t>(knots_.size()) - kSplineOrder; }
 
 private:

@@ -75,10 +75,11 @@ LUMICROP_HOST_DEVICE Knot find_knot(const KnotAxis& axis, double x)
 /// The weights of coefficients j-3 to j at a knot inside the domain.
 LUMICROP_HOST_DEVICE void basis_weights(const KnotAxis& axis, const Knot& knot, double (&weights)[kOrder])
 {
-    const BasisPolynomials& basis = axis.polynomials[knot.interval];
-    for (int k = 0; k < kOrder; ++k)
-        weights[k] = muladd(muladd(muladd(basis.power[k][3], knot.s, basis.power[k][2]), knot.s, basis.power[k][1]), knot.s,
-                            basis.power[k][0]);
+    const double* const basis = axis.polynomials + knot.interval * axis.polynomials_stride;
+    for (int k = 0; k < kOrder; ++k) {
+        const double* const power = basis + k * kOrder;
+        weights[k] = muladd(muladd(muladd(power[3], knot.s, power[2]), knot.s, power[1]), knot.s, power[0]);
+    }
 }
 
 /// The tensor product along one axis: four coefficients, or four rows of lanes of them.

@@ -17,8 +17,9 @@ struct BasisPolynomials
 /// One axis: knots, and the cubics of every interval between them.
 struct KnotAxis
 {
-    const double* knots;                 // [n_coefficients + kSplineOrder]
-    const BasisPolynomials* polynomials; // [n_coefficients]: of the interval that begins at knots[j]
+    const double* knots;        // [n_coefficients + kSplineOrder]
+    const double* polynomials;  // [n_coefficients]: a BasisPolynomials of the interval that begins at knots[j]
+    int64_t polynomials_stride; // from one interval's to the next's
     int64_t n_coefficients;
     double inverse_step; // intervals per length on average, for the first guess
 };
