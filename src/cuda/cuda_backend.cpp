@@ -16,11 +16,9 @@ namespace lumicrop {
 namespace cuda {
 namespace {
 
-/// Throws Refusal where this build has no code for the current device.
-void require_kernel_image()
+std::string no_gpu(const std::string& why)
 {
-    cudaFuncAttributes attributes;
-    check(cudaFuncGetAttributes(&attributes, small_sum_kernel(7).function), "cudaFuncGetAttributes");
+    return "no GPU can be used: " + why;
 }
 
 /// How many GPUs there are. Throws Refusal where there is none, or the driver does not say.
@@ -32,6 +30,20 @@ int count_devices()
     check(cudaGetDeviceCount(&n), "cudaGetDeviceCount");
     if (n == 0) refuse("the CUDA driver finds no GPU", LUMICROP_NO_DEVICE);
     return n;
+}
+
+/// The GPU that is asked for, or the current one for -1. Throws Refusal where there is none such, or this build has no code for it.
+int usable_device(int asked, int n_devices)
+{
+    int device = asked;
+    if (device < 0) check(cudaGetDevice(&device), "cudaGetDevice");
+    if (device >= n_devices)
+        refuse("options: device is " + std::to_string(device) + ", 0 to " + std::to_string(n_devices - 1) + " expected",
+               LUMICROP_NO_DEVICE);
+    const CurrentDevice current(device);
+    cudaFuncAttributes attributes;
+    check(cudaFuncGetAttributes(&attributes, small_sum_kernel(7).function), "cudaFuncGetAttributes");
+    return device;
 }
 
 int attribute(cudaDeviceAttr which, int device)
@@ -120,7 +132,8 @@ public:
         : device_(device), stream_(static_cast<cudaStream_t>(options.stream)),
           workspace_(static_cast<std::byte*>(options.workspace)), workspace_bytes_(options.workspace_bytes)
     {
-        require_kernel_image();
+        if (workspace_ != nullptr) check_place(workspace_, true, "options: workspace");
+        if (reinterpret_cast<uintptr_t>(workspace_) % 256 != 0) refuse("options: workspace is not aligned to 256 bytes");
         const RelaxedCapture relaxed;
         resources_ = std::make_unique<Resources>(device, options);
     }
@@ -225,28 +238,30 @@ private:
 
         const OutputColumns results = output_columns(job.result, as_it_lies);
         const auto n_channels = static_cast<int64_t>(job.channels.size());
-        DetectionOrder order{nullptr, nullptr};
-        if (job.detections.ch) {
-            order = order_detections(as_it_lies(job.detections.ch), job.n, n_channels, workspace, stream_);
-            refuse_surplus(order.positions, order.bounds + n_channels, 0, results, resources_->faults(), stream_);
-        }
-        for (std::size_t k = 0; k < job.channels.size(); ++k) {
-            const Channel& channel = job.channels[k];
-            if (order.bounds != nullptr)
-                refuse_surplus(order.positions, order.bounds + k, channel.n, results, resources_->faults(), stream_);
-            if (channel.n == 0) continue;
-            ChannelView view = view_of(job, channel, resources_->faults());
-            view.columns = input_columns(channel, job.detections, as_it_lies);
-            view.results = results;
-            view.spline = splines[k];
-            view.scratch = workspace + plan.order_bytes;
-            if (order.bounds != nullptr) {
-                view.positions = order.positions;
-                view.bounds = order.bounds + k;
+        once_begun([&] {
+            DetectionOrder order{nullptr, nullptr};
+            if (job.detections.ch) {
+                order = order_detections(as_it_lies(job.detections.ch), job.n, n_channels, workspace, stream_);
+                refuse_surplus(order.positions, order.bounds + n_channels, 0, results, resources_->faults(), stream_);
             }
-            resources_->launcher.launch(plan.kernels[k], view, plan.grids[k], stream_);
-        }
-        memory.free();
+            for (std::size_t k = 0; k < job.channels.size(); ++k) {
+                const Channel& channel = job.channels[k];
+                if (order.bounds != nullptr)
+                    refuse_surplus(order.positions, order.bounds + k, channel.n, results, resources_->faults(), stream_);
+                if (channel.n == 0) continue;
+                ChannelView view = view_of(job, channel, resources_->faults());
+                view.columns = input_columns(channel, job.detections, as_it_lies);
+                view.results = results;
+                view.spline = splines[k];
+                view.scratch = workspace + plan.order_bytes;
+                if (order.bounds != nullptr) {
+                    view.positions = order.positions;
+                    view.bounds = order.bounds + k;
+                }
+                resources_->launcher.launch(plan.kernels[k], view, plan.grids[k], stream_);
+            }
+            memory.free();
+        });
     }
 
     /// The device's copy of a channel's spline, if it uses one.
@@ -278,27 +293,24 @@ Availability availability()
     known.compiled_in = true;
     try {
         known.n_devices = count_devices();
-        int device = 0;
-        check(cudaGetDevice(&device), "cudaGetDevice");
-        require_kernel_image();
-        known.reason = description_of(device);
+        known.reason = "using " + description_of(usable_device(-1, known.n_devices));
         known.status = LUMICROP_OK;
     } catch (const Refusal& refusal) {
         known.status = refusal.status;
-        known.reason = "no GPU can be used: " + refusal.text;
+        known.reason = no_gpu(refusal.text);
     }
     return known;
 }
 
 std::unique_ptr<Backend> make_backend(const lumicrop_options& options)
 {
-    const int n = count_devices();
-    int device = options.device;
-    if (device < 0) check(cudaGetDevice(&device), "cudaGetDevice");
-    if (device >= n)
-        refuse("options: device is " + std::to_string(device) + ", 0 to " + std::to_string(n - 1) + " expected",
-               LUMICROP_NO_DEVICE);
-    if (reinterpret_cast<uintptr_t>(options.workspace) % 256 != 0) refuse("options: workspace is not aligned to 256 bytes");
+    int device = -1;
+    try {
+        device = usable_device(options.device, count_devices());
+    } catch (Refusal& refusal) {
+        refusal.text = no_gpu(refusal.text);
+        throw;
+    }
     const CurrentDevice current(device);
     return std::make_unique<CudaBackend>(device, options);
 }

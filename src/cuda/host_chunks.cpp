@@ -155,34 +155,36 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         chunk.route = nullptr;
         if (done < total) progress_.tell(done, job.n);
     };
-    int turn = 0;
-    for (const Route& route : routes)
-        for (int64_t begin = 0; begin < route.n; begin += route.chunk, turn = 1 - turn) {
-            finish(turn);
-            Slot& slot = slots_[turn];
-            const int64_t end = std::min(route.n, begin + route.chunk);
-            const ChunkLayout& layout = route.layout;
-            layout.pack(order.readable(), route.detections, begin, end, slot.inputs.get());
-            const auto input = static_cast<std::size_t>(layout.input_bytes());
-            const auto output = static_cast<std::size_t>(layout.bytes()) - input;
-            if (input > 0)
-                check(
-                    cudaMemcpyAsync(slot.device.get(), slot.inputs.get(), input, cudaMemcpyHostToDevice, slot.stream.get()),
-                    "cudaMemcpyAsync to the device");
-            ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
-            view.spline = route.spline;
-            view.scratch = slot.scratch.get();
-            Grid grid = lent.launcher.grid(route.kernel, end - begin, most_scratch);
-            lent.launcher.launch(route.kernel, view, grid, slot.stream.get());
-            if (output > 0)
-                check(cudaMemcpyAsync(slot.results.get(), slot.device.get() + input, output, cudaMemcpyDeviceToHost,
-                                      slot.stream.get()),
-                      "cudaMemcpyAsync to the host");
-            check(cudaEventRecord(slot.done.get(), slot.stream.get()), "cudaEventRecord");
-            on_its_way[turn] = {&route, begin, end};
-        }
-    finish(turn);
-    finish(1 - turn);
+    once_begun([&] {
+        int turn = 0;
+        for (const Route& route : routes)
+            for (int64_t begin = 0; begin < route.n; begin += route.chunk, turn = 1 - turn) {
+                finish(turn);
+                Slot& slot = slots_[turn];
+                const int64_t end = std::min(route.n, begin + route.chunk);
+                const ChunkLayout& layout = route.layout;
+                layout.pack(order.readable(), route.detections, begin, end, slot.inputs.get());
+                const auto input = static_cast<std::size_t>(layout.input_bytes());
+                const auto output = static_cast<std::size_t>(layout.bytes()) - input;
+                if (input > 0)
+                    check(cudaMemcpyAsync(slot.device.get(), slot.inputs.get(), input, cudaMemcpyHostToDevice,
+                                          slot.stream.get()),
+                          "cudaMemcpyAsync to the device");
+                ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
+                view.spline = route.spline;
+                view.scratch = slot.scratch.get();
+                Grid grid = lent.launcher.grid(route.kernel, end - begin, most_scratch);
+                lent.launcher.launch(route.kernel, view, grid, slot.stream.get());
+                if (output > 0)
+                    check(cudaMemcpyAsync(slot.results.get(), slot.device.get() + input, output, cudaMemcpyDeviceToHost,
+                                          slot.stream.get()),
+                          "cudaMemcpyAsync to the host");
+                check(cudaEventRecord(slot.done.get(), slot.stream.get()), "cudaEventRecord");
+                on_its_way[turn] = {&route, begin, end};
+            }
+        finish(turn);
+        finish(1 - turn);
+    });
     progress_.tell(job.n, job.n);
 }
 

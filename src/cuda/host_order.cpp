@@ -92,25 +92,29 @@ void HostOrder::refuse_detections(const Lent& lent) const
     const int64_t bounds[2] = {0, n};
     StreamMemory memory(n * static_cast<int64_t>(sizeof(int64_t)) + static_cast<int64_t>(sizeof bounds), lent.pool,
                         lent.own_stream);
-    const Result& results = job_.result;
-    for (const int64_t detection : refused_) {
-        for (const Column* column : {&results.photons, &results.background, &results.psf_sum, &results.denominator})
-            if (*column && !column->on_device) write(*column, detection, std::nan(""));
-        if (results.flags && !results.flags.on_device)
-            *reinterpret_cast<uint32_t*>(results.flags.data + detection * results.flags.stride) = LUMICROP_FLAG_BAD_INDEX;
-    }
-    auto* const on_device = reinterpret_cast<int64_t*>(memory.get());
-    check(cudaMemcpyAsync(on_device, bounds, sizeof bounds, cudaMemcpyHostToDevice, lent.own_stream),
-          "cudaMemcpyAsync to the device");
-    check(cudaMemcpyAsync(on_device + 2, refused_.data(), refused_.size() * sizeof(int64_t), cudaMemcpyHostToDevice,
-                          lent.own_stream),
-          "cudaMemcpyAsync to the device");
-    refuse_surplus(
-        on_device + 2, on_device, 0,
-        output_columns(results, [](const Column& column) { return column.on_device ? as_it_lies(column) : ColumnView{}; }),
-        lent.faults, lent.own_stream);
-    memory.free();
-    check(cudaStreamSynchronize(lent.own_stream), "cudaStreamSynchronize");
+    once_begun([&] {
+        const Result& results = job_.result;
+        for (const int64_t detection : refused_) {
+            for (const Column* column : {&results.photons, &results.background, &results.psf_sum, &results.denominator})
+                if (*column && !column->on_device) write(*column, detection, std::nan(""));
+            if (results.flags && !results.flags.on_device)
+                *reinterpret_cast<uint32_t*>(results.flags.data + detection * results.flags.stride) =
+                    LUMICROP_FLAG_BAD_INDEX;
+        }
+        auto* const on_device = reinterpret_cast<int64_t*>(memory.get());
+        check(cudaMemcpyAsync(on_device, bounds, sizeof bounds, cudaMemcpyHostToDevice, lent.own_stream),
+              "cudaMemcpyAsync to the device");
+        check(cudaMemcpyAsync(on_device + 2, refused_.data(), refused_.size() * sizeof(int64_t), cudaMemcpyHostToDevice,
+                              lent.own_stream),
+              "cudaMemcpyAsync to the device");
+        refuse_surplus(
+            on_device + 2, on_device, 0,
+            output_columns(results,
+                           [](const Column& column) { return column.on_device ? as_it_lies(column) : ColumnView{}; }),
+            lent.faults, lent.own_stream);
+        memory.free();
+        check(cudaStreamSynchronize(lent.own_stream), "cudaStreamSynchronize");
+    });
 }
 
 } // namespace cuda

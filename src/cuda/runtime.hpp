@@ -19,6 +19,19 @@ lumicrop_status status_of(cudaError_t error);
 /// Throws Refusal, whose text names the call and the runtime's own words, unless `error` is success.
 void check(cudaError_t error, const char* call);
 
+/// Does what writes to the caller's columns: from here on every failure of the runtime leaves them undefined, also one that it calls a lack
+/// of memory, and becomes CUDA_FAILURE.
+template <class Work>
+void once_begun(Work work)
+{
+    try {
+        work();
+    } catch (Refusal& refusal) {
+        if (refusal.status != LUMICROP_CANCELLED) refusal.status = LUMICROP_CUDA_FAILURE;
+        throw;
+    }
+}
+
 /// Makes a device current, and the one before it again at the end.
 class CurrentDevice
 {

@@ -31,9 +31,9 @@ __device__ __forceinline__ uint32_t row_bits(const uint32_t* words, int row)
            ((1u << kSide) - 1);
 }
 
-/// The row of padding that belongs to this lane, by the channel's rule (SPEC section 3, step 1).
+/// The row of padding that belongs to this lane, by the channel's rule (SPEC section 3, step 1), of a crop with these pixels of value 0.
 template <int kSide>
-__device__ __forceinline__ uint32_t padded_row(const ChannelView& view, const CropWindow& window, const uint32_t* zeros)
+__device__ __forceinline__ uint32_t padded_row(const ChannelView& view, const CropWindow& window, uint32_t zero)
 {
     constexpr uint32_t kRow = (1u << kSide) - 1, kEdges = 1u | 1u << (kSide - 1);
     constexpr unsigned kAll = 0xFFFFFFFFu;
@@ -44,7 +44,6 @@ __device__ __forceinline__ uint32_t padded_row(const ChannelView& view, const Cr
         return kRow & ~((1u << window.column_end) - (1u << window.column_begin));
     }
     if (view.padding == Padding::none) return 0;
-    const uint32_t zero = row_bits<kSide>(zeros, row);
     uint32_t padded = math::filled_runs(zero, row == 0 || row == kSide - 1 ? zero : zero & kEdges);
     while (__any_sync(kAll, padded != zero)) { // whole rows grow at once: few turns but for mazes
         const uint32_t beside = __shfl_up_sync(kAll, padded, 1) | __shfl_down_sync(kAll, padded, 1);
@@ -68,54 +67,84 @@ constexpr uint32_t border_word(int word)
     return bits;
 }
 
-/// All lanes: finds the padding of crop `j` of the tile and puts stand-ins at the border pixels that are left out.
+/// The crop's pixels among pixels 32 * word to 32 * word + 31.
 template <int kSide>
-__device__ __forceinline__ Mended mend(const ChannelView& view, typename SmallCrops<kSide>::Memory& memory, int j)
+constexpr uint32_t pixel_word(int word)
+{
+    const int n = kSide * kSide - 32 * word;
+    return n >= 32 ? 0xFFFFFFFFu : (1u << n) - 1;
+}
+
+/// All lanes: finds the padding of crop `j` of the tile, leaves it as bits, and puts stand-ins at the border pixels that are left out.
+/// Returns how many of these are NaN.
+template <int kSide>
+__device__ __forceinline__ int32_t mend(const ChannelView& view, typename SmallCrops<kSide>::Memory& memory, int j)
 {
     using Crops = SmallCrops<kSide>;
     constexpr unsigned kAll = 0xFFFFFFFFu;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
     float* const crop = memory.tile + j * Crops::kPixels;
     uint32_t* const words = memory.bits[j];
-    uint32_t nan_words[Crops::kWords];
-    bool nan_here = false;
+    uint32_t padded[Crops::kWords]; // zeros first, which is what most padding comes to
+    float sum = 0;                  // NaN where a pixel is
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
-        const int at = 32 * i + lane;
-        const float pixel = at < Crops::kPixels ? crop[at] : 1.0f;
-        const uint32_t zeros = __ballot_sync(kAll, pixel == 0.0f);
-        if (lane == 0) words[i] = zeros;
-        nan_here |= pixel != pixel;
-        nan_words[i] = 0;
+        const bool whole = 32 * i + 31 < Crops::kPixels;
+        const float pixel = crop[whole || 32 * i + lane < Crops::kPixels ? 32 * i + lane : Crops::kPixels - 1];
+        padded[i] = __ballot_sync(kAll, pixel == 0.0f);
+        if (!whole) padded[i] &= pixel_word<kSide>(i);
+        words[i] = padded[i]; // the same by all lanes
+        sum += pixel;
     }
-    if (lane == 0) words[Crops::kWords] = 0;
-    if (__any_sync(kAll, nan_here)) { // rare
+    words[Crops::kWords] = 0;
+    __syncwarp();
+    const uint32_t zero = row_bits<kSide>(words, lane), own_row = padded_row<kSide>(view, memory.windows.at[j], zero);
+    __syncwarp();
+    if (__any_sync(kAll, own_row != zero)) {
+#pragma unroll
+        for (int i = 0; i < Crops::kWords; ++i) {
+            const int at = 32 * i + lane;
+            const uint32_t row = __shfl_sync(kAll, own_row, at / kSide); // none beyond the crop: those lanes have no padding
+            padded[i] = __ballot_sync(kAll, (row >> (at % kSide) & 1u) != 0);
+            words[i] = padded[i];
+        }
+    }
+    uint32_t left_out[Crops::kWords];
+    int32_t n_nan = 0, n_left_out = 0;
+#pragma unroll
+    for (int i = 0; i < Crops::kWords; ++i) left_out[i] = padded[i] & border_word<kSide>(i);
+    if (__any_sync(kAll, sum != sum)) { // rare
 #pragma unroll
         for (int i = 0; i < Crops::kWords; ++i) {
             const int at = 32 * i + lane;
             const float pixel = at < Crops::kPixels ? crop[at] : 1.0f;
-            nan_words[i] = __ballot_sync(kAll, pixel != pixel);
+            const uint32_t nan = __ballot_sync(kAll, pixel != pixel) & border_word<kSide>(i) & ~padded[i];
+            left_out[i] |= nan;
+            n_nan += __popc(nan);
         }
     }
-    __syncwarp();
-    const uint32_t own_row = padded_row<kSide>(view, memory.windows.at[j], words);
-    __syncwarp();
-    Mended mended;
+    const uint32_t own_bit = 1u << lane;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
-        const int at = 32 * i + lane;
-        const uint32_t row = __shfl_sync(kAll, own_row, at / kSide); // none beyond the crop: those lanes have no padding
-        const uint32_t padded = __ballot_sync(kAll, (row >> (at % kSide) & 1u) != 0);
-        const uint32_t border = border_word<kSide>(i);
-        const uint32_t nan = nan_words[i] & border & ~padded;
-        const uint32_t left_out = (padded & border) | nan;
-        const int k = mended.n_left_out + __popc(left_out & ((1u << lane) - 1));
-        if ((left_out >> lane & 1u) != 0) crop[at] = math::stand_in<float>(k);
-        if (lane == 0) words[i] = padded;
-        mended.n_left_out += __popc(left_out);
-        mended.n_padded += __popc(padded);
-        mended.nan_in_border |= nan != 0;
+        if ((left_out[i] & own_bit) != 0)
+            crop[32 * i + lane] = math::stand_in<float>(n_left_out + __popc(left_out[i] & (own_bit - 1)));
+        n_left_out += __popc(left_out[i]);
     }
+    return n_nan;
+}
+
+/// What the bits of a crop that was mended tell.
+template <int kSide>
+__device__ __forceinline__ Mended mended_by(const uint32_t* words, int32_t n_nan)
+{
+    Mended mended;
+#pragma unroll
+    for (int i = 0; i < SmallCrops<kSide>::kWords; ++i) {
+        mended.n_left_out += __popc(words[i] & border_word<kSide>(i));
+        mended.n_padded += __popc(words[i]);
+    }
+    mended.n_left_out += n_nan;
+    mended.nan_in_border = n_nan > 0;
     return mended;
 }
 
@@ -125,9 +154,10 @@ __device__ __forceinline__ void level(typename SmallCrops<kSide>::Memory& memory
 {
     using Crops = SmallCrops<kSide>;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    const uint32_t own_bit = 1u << lane;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i)
-        if (memory.bits[j][i] >> lane & 1u) memory.tile[j * Crops::kPixels + 32 * i + lane] = value;
+        if ((memory.bits[j][i] & own_bit) != 0) memory.tile[j * Crops::kPixels + 32 * i + lane] = value;
 }
 
 /// The crop's border, in the order of math::border_pixel; whether a pixel of it is 0 or NaN.
@@ -174,12 +204,14 @@ __device__ __forceinline__ Outcome small_sum(const ChannelView& view, const Smal
     Mended mended;
     const uint32_t to_mend = __ballot_sync(kAll, crop.used && (odd || (crop.clipped && view.padding == Padding::geometry)));
     if (to_mend != 0) {
+        int32_t n_nan = 0;
         for (uint32_t left = to_mend; left != 0; left &= left - 1) {
             const int j = __ffs(static_cast<int>(left)) - 1;
-            const Mended found = mend<kSide>(view, crop.memory, j);
-            if (lane == j) mended = found;
+            const int32_t found = mend<kSide>(view, crop.memory, j);
+            if (lane == j) n_nan = found;
         }
         __syncwarp();
+        if ((to_mend >> lane & 1u) != 0) mended = mended_by<kSide>(crop.memory.bits[lane], n_nan);
         read_border<kSide>(crop.pixels, border);
     }
     const math::Middle<float> middle = math::middle_of_rest(math::middle_of(border), mended.n_left_out);

@@ -35,7 +35,7 @@ LUMICROP_HOST_DEVICE Middle<Real> middle_of(Real (&values)[kCount])
 template <class Real>
 LUMICROP_HOST_DEVICE Real stand_in(int64_t k)
 {
-    return Real(k % 2 == 0 ? __builtin_inf() : -__builtin_inf());
+    return Real((k & 1) == 0 ? __builtin_inf() : -__builtin_inf());
 }
 template <class Real>
 LUMICROP_HOST_DEVICE Middle<Real> middle_of_rest(const Middle<Real>& of_all, int64_t n_left_out)
