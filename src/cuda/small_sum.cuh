@@ -21,38 +21,41 @@ struct Mended
     bool nan_in_border = false; // outside the padding
 };
 
-/// A lane's row of a crop as bits, from the crop's pixels as bits.
-template <int kSide>
-__device__ __forceinline__ uint32_t row_bits(const uint32_t* words, int row)
+/// A row of a crop as bits, from the crop's pixels as bits.
+template <int kSide, int kWords>
+__device__ __forceinline__ uint32_t row_bits(const uint32_t (&words)[kWords], int row)
 {
-    const int first = row * kSide;
-    if (row >= kSide) return 0;
-    return __funnelshift_r(words[first / 32], words[first / 32 + 1], static_cast<uint32_t>(first % 32)) &
-           ((1u << kSide) - 1);
+    const int first = row * kSide, last = first + kSide - 1;
+    const uint32_t low = words[first / 32] >> first % 32;
+    return (last / 32 == first / 32 ? low : low | words[last / 32] << (32 - first % 32)) & ((1u << kSide) - 1);
 }
 
-/// The row of padding that belongs to this lane, by the channel's rule (SPEC section 3, step 1), of a crop with these pixels of value 0.
+/// Grows padding from the border through zeros, a whole row at once; true where all zeros are padding, as good as always.
 template <int kSide>
-__device__ __forceinline__ uint32_t padded_row(const ChannelView& view, const CropWindow& window, uint32_t zero)
+__device__ __forceinline__ bool grow(const uint32_t (&zeros)[kSide], uint32_t (&padded)[kSide])
 {
-    constexpr uint32_t kRow = (1u << kSide) - 1, kEdges = 1u | 1u << (kSide - 1);
-    constexpr unsigned kAll = 0xFFFFFFFFu;
-    const int row = static_cast<int>(threadIdx.x) % kWarp;
-    if (view.padding == Padding::geometry) {
-        if (row >= kSide) return 0;
-        if (row < window.row_begin || row >= window.row_end) return kRow;
-        return kRow & ~((1u << window.column_end) - (1u << window.column_begin));
+    constexpr uint32_t kEdges = 1u | 1u << (kSide - 1);
+    uint32_t left = 0;
+#pragma unroll
+    for (int row = 0; row < kSide; ++row) {
+        const bool edge = row == 0 || row == kSide - 1;
+        padded[row] = edge ? zeros[row] : math::filled_runs(zeros[row], zeros[row] & kEdges);
+        left |= padded[row] ^ zeros[row];
     }
-    if (view.padding == Padding::none) return 0;
-    uint32_t padded = math::filled_runs(zero, row == 0 || row == kSide - 1 ? zero : zero & kEdges);
-    while (__any_sync(kAll, padded != zero)) { // whole rows grow at once: few turns but for mazes
-        const uint32_t beside = __shfl_up_sync(kAll, padded, 1) | __shfl_down_sync(kAll, padded, 1);
-        const uint32_t grown = math::filled_runs(zero, padded | (zero & beside));
-        const bool changed = grown != padded;
-        padded = grown;
-        if (!__any_sync(kAll, changed)) break;
+    if (left == 0) return true;
+    for (;;) { // few turns but for mazes
+        uint32_t changed = 0;
+        const auto grow_row = [&](int row, int from) {
+            const uint32_t grown = math::filled_runs(zeros[row], padded[row] | (zeros[row] & padded[from]));
+            changed |= grown ^ padded[row];
+            padded[row] = grown;
+        };
+#pragma unroll
+        for (int row = 1; row < kSide; ++row) grow_row(row, row - 1);
+#pragma unroll
+        for (int row = kSide - 2; row >= 0; --row) grow_row(row, row + 1);
+        if (changed == 0) return false;
     }
-    return padded;
 }
 
 /// The border's pixels among pixels 32 * word to 32 * word + 31 of a crop.
@@ -75,76 +78,119 @@ constexpr uint32_t pixel_word(int word)
     return n >= 32 ? 0xFFFFFFFFu : (1u << n) - 1;
 }
 
-/// All lanes: finds the padding of crop `j` of the tile, leaves it as bits, and puts stand-ins at the border pixels that are left out.
-/// Returns how many of these are NaN.
+/// All lanes: the zeros of crop `j` of the tile as bits, for its lane. Whether this lane met a NaN.
 template <int kSide>
-__device__ __forceinline__ int32_t mend(const ChannelView& view, typename SmallCrops<kSide>::Memory& memory, int j)
+__device__ __forceinline__ bool find_zeros(typename SmallCrops<kSide>::Memory& memory, int j)
 {
     using Crops = SmallCrops<kSide>;
-    constexpr unsigned kAll = 0xFFFFFFFFu;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    float* const crop = memory.tile + j * Crops::kPixels;
-    uint32_t* const words = memory.bits[j];
-    uint32_t padded[Crops::kWords]; // zeros first, which is what most padding comes to
-    float sum = 0;                  // NaN where a pixel is
+    const float* const crop = memory.tile + j * Crops::kPixels;
+    bool nan = false;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
         const bool whole = 32 * i + 31 < Crops::kPixels;
         const float pixel = crop[whole || 32 * i + lane < Crops::kPixels ? 32 * i + lane : Crops::kPixels - 1];
-        padded[i] = __ballot_sync(kAll, pixel == 0.0f);
-        if (!whole) padded[i] &= pixel_word<kSide>(i);
-        words[i] = padded[i]; // the same by all lanes
-        sum += pixel;
+        const uint32_t zeros = __ballot_sync(0xFFFFFFFFu, pixel == 0.0f);
+        memory.bits[j][i] = whole ? zeros : zeros & pixel_word<kSide>(i); // the same by all lanes
+        nan |= pixel != pixel;
     }
-    words[Crops::kWords] = 0;
-    __syncwarp();
-    const uint32_t zero = row_bits<kSide>(words, lane), own_row = padded_row<kSide>(view, memory.windows.at[j], zero);
-    __syncwarp();
-    if (__any_sync(kAll, own_row != zero)) {
-#pragma unroll
-        for (int i = 0; i < Crops::kWords; ++i) {
-            const int at = 32 * i + lane;
-            const uint32_t row = __shfl_sync(kAll, own_row, at / kSide); // none beyond the crop: those lanes have no padding
-            padded[i] = __ballot_sync(kAll, (row >> (at % kSide) & 1u) != 0);
-            words[i] = padded[i];
-        }
-    }
-    uint32_t left_out[Crops::kWords];
-    int32_t n_nan = 0, n_left_out = 0;
-#pragma unroll
-    for (int i = 0; i < Crops::kWords; ++i) left_out[i] = padded[i] & border_word<kSide>(i);
-    if (__any_sync(kAll, sum != sum)) { // rare
-#pragma unroll
-        for (int i = 0; i < Crops::kWords; ++i) {
-            const int at = 32 * i + lane;
-            const float pixel = at < Crops::kPixels ? crop[at] : 1.0f;
-            const uint32_t nan = __ballot_sync(kAll, pixel != pixel) & border_word<kSide>(i) & ~padded[i];
-            left_out[i] |= nan;
-            n_nan += __popc(nan);
-        }
-    }
-    const uint32_t own_bit = 1u << lane;
-#pragma unroll
-    for (int i = 0; i < Crops::kWords; ++i) {
-        if ((left_out[i] & own_bit) != 0)
-            crop[32 * i + lane] = math::stand_in<float>(n_left_out + __popc(left_out[i] & (own_bit - 1)));
-        n_left_out += __popc(left_out[i]);
-    }
-    return n_nan;
+    return nan;
 }
 
-/// What the bits of a crop that was mended tell.
-template <int kSide>
-__device__ __forceinline__ Mended mended_by(const uint32_t* words, int32_t n_nan)
+/// The padding among the zeros of a crop of at most 64 pixels, all of them grown at once by a pixel a turn.
+template <int kSide, int kWords>
+__device__ __forceinline__ void grow_whole(uint32_t (&words)[kWords])
 {
+    uint64_t first_column = 0;
+    for (int row = 0; row < kSide; ++row) first_column |= uint64_t{1} << (row * kSide % 64);
+    const uint64_t zeros = words[0] | static_cast<uint64_t>(words[1]) << 32;
+    uint64_t padded = zeros & (border_word<kSide>(0) | static_cast<uint64_t>(border_word<kSide>(1)) << 32);
+    while (padded != zeros) {
+        const uint64_t beside =
+            (padded << 1 & ~first_column) | (padded & ~first_column) >> 1 | padded << kSide | padded >> kSide;
+        const uint64_t grown = padded | (zeros & beside);
+        if (grown == padded) break;
+        padded = grown;
+    }
+    words[0] = static_cast<uint32_t>(padded);
+    words[1] = static_cast<uint32_t>(padded >> 32);
+}
+
+/// The padding by the channel's rule, row by row.
+template <int kSide, int kWords>
+__device__ __forceinline__ void find_padded_rows(const ChannelView& view, const CropWindow& window,
+                                                 uint32_t (&words)[kWords])
+{
+    uint32_t padded[kSide];
+    bool same = false;
+    if (view.padding == Padding::zeros) {
+        uint32_t zeros[kSide];
+#pragma unroll
+        for (int row = 0; row < kSide; ++row) zeros[row] = row_bits<kSide>(words, row);
+        same = grow<kSide>(zeros, padded);
+    } else {
+        const uint32_t in_row = (1u << window.column_end) - (1u << window.column_begin);
+#pragma unroll
+        for (int row = 0; row < kSide; ++row)
+            padded[row] = view.padding == Padding::none                     ? 0
+                          : row < window.row_begin || row >= window.row_end ? (1u << kSide) - 1
+                                                                            : ((1u << kSide) - 1) & ~in_row;
+    }
+    if (!same) {
+#pragma unroll
+        for (int i = 0; i < kWords; ++i) words[i] = 0;
+#pragma unroll
+        for (int row = 0; row < kSide; ++row) {
+            const int first = row * kSide, last = first + kSide - 1;
+            words[first / 32] |= padded[row] << first % 32;
+            if (last / 32 != first / 32) words[last / 32] |= padded[row] >> (32 - first % 32);
+        }
+    }
+}
+
+/// This lane's crop: its padding by the channel's rule (SPEC section 3, step 1) as bits, where its zeros were, and stand-ins in the
+/// border for what is left out.
+template <int kSide>
+__device__ __forceinline__ Mended mend(const ChannelView& view, const CropWindow& window, bool has_nan,
+                                       uint32_t (&bits)[SmallCrops<kSide>::kWords],
+                                       float (&border)[math::border_size(kSide, kSide)])
+{
+    using Crops = SmallCrops<kSide>;
+    uint32_t words[Crops::kWords];
+#pragma unroll
+    for (int i = 0; i < Crops::kWords; ++i) words[i] = bits[i];
+    if (kSide * kSide <= 64 && view.padding == Padding::zeros)
+        grow_whole<kSide>(words);
+    else
+        find_padded_rows<kSide>(view, window, words);
+#pragma unroll
+    for (int i = 0; i < Crops::kWords; ++i) bits[i] = words[i];
     Mended mended;
 #pragma unroll
-    for (int i = 0; i < SmallCrops<kSide>::kWords; ++i) {
+    for (int i = 0; i < Crops::kWords; ++i) {
         mended.n_left_out += __popc(words[i] & border_word<kSide>(i));
         mended.n_padded += __popc(words[i]);
     }
-    mended.n_left_out += n_nan;
-    mended.nan_in_border = n_nan > 0;
+    constexpr int kBorder = static_cast<int>(math::border_size(kSide, kSide));
+    float stand_in = math::stand_in<float>(0);
+#pragma unroll
+    for (int i = 0; i < kBorder; ++i) {
+        const math::PixelPosition at = math::border_pixel(i, kSide, kSide);
+        const int pixel = static_cast<int>(at.row) * kSide + static_cast<int>(at.column);
+        if ((words[pixel / 32] & 1u << pixel % 32) == 0) continue;
+        border[i] = stand_in;
+        stand_in = -stand_in;
+    }
+    if (has_nan) { // rare
+#pragma unroll
+        for (int i = 0; i < kBorder; ++i) {
+            if (border[i] == border[i]) continue;
+            border[i] = stand_in;
+            stand_in = -stand_in;
+            ++mended.n_left_out;
+            mended.nan_in_border = true;
+        }
+    }
     return mended;
 }
 
@@ -204,15 +250,12 @@ __device__ __forceinline__ Outcome small_sum(const ChannelView& view, const Smal
     Mended mended;
     const uint32_t to_mend = __ballot_sync(kAll, crop.used && (odd || (crop.clipped && view.padding == Padding::geometry)));
     if (to_mend != 0) {
-        int32_t n_nan = 0;
-        for (uint32_t left = to_mend; left != 0; left &= left - 1) {
-            const int j = __ffs(static_cast<int>(left)) - 1;
-            const int32_t found = mend<kSide>(view, crop.memory, j);
-            if (lane == j) n_nan = found;
-        }
+        bool nan = false;
+        for (uint32_t left = to_mend; left != 0; left &= left - 1)
+            nan |= find_zeros<kSide>(crop.memory, __ffs(static_cast<int>(left)) - 1);
         __syncwarp();
-        if ((to_mend >> lane & 1u) != 0) mended = mended_by<kSide>(crop.memory.bits[lane], n_nan);
-        read_border<kSide>(crop.pixels, border);
+        const bool has_nan = __any_sync(kAll, nan) != 0;
+        if ((to_mend >> lane & 1u) != 0) mended = mend<kSide>(view, crop.window, has_nan, crop.memory.bits[lane], border);
     }
     const math::Middle<float> middle = math::middle_of_rest(math::middle_of(border), mended.n_left_out);
     const bool no_border = mended.n_left_out == kBorder;
