@@ -9,6 +9,7 @@
 #   --repetitions N                  of each row (default: 7)
 #   --no-seed                        without the seed (smlmlp, from PyPI; it needs Python 3.12 or newer)
 #
+# Where there is a GPU and a CUDA compiler, the same run measures the CUDA backend (--filter '^cuda/': it alone).
 # LUMICROP_SEED_PYTHON names the Python for the seed; otherwise the first that is new enough is taken.
 set -euo pipefail
 # shellcheck source=scripts/setup.sh
@@ -48,6 +49,22 @@ find_seed_python() { # prints the first Python that smlmlp accepts and that can 
     return 1
 }
 
+make_oracle() { # prints a Python with numpy and scipy
+    local python
+    for python in .envs/seed/bin/python .envs/oracle/bin/python; do
+        if [[ -x $python ]] && "$python" -c 'import numpy, scipy' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    say "Installing numpy and scipy into .envs/oracle" >&2
+    rm -rf .envs/oracle
+    "$(find_python)" -m venv .envs/oracle
+    .envs/oracle/bin/python -m pip install --quiet --disable-pip-version-check numpy scipy >&2 ||
+        { rm -rf .envs/oracle; echo "Errors are skipped: numpy and scipy could not be installed." >&2; return 1; }
+    echo .envs/oracle/bin/python
+}
+
 make_seed() { # the environment .envs/seed with smlmlp
     if [[ -x .envs/seed/bin/python ]] && .envs/seed/bin/python -c 'import smlmlp' 2>/dev/null; then return; fi
     local python
@@ -63,7 +80,13 @@ require "${needs_build[@]}" python:python3 git:git "<benchmark/benchmark.h>:libb
 
 say "Building"
 mkdir -p "$build"
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DLUMICROP_TESTS=OFF -DLUMICROP_BENCHMARKS=ON >"$build/configure.log" 2>&1 ||
+if nvidia-smi -L >/dev/null 2>&1; then
+    cuda=(-DLUMICROP_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES=native)
+else
+    cuda=(-DLUMICROP_CUDA=OFF)
+    echo "No GPU was found (nvidia-smi -L): the rows of the CUDA backend are left out."
+fi
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DLUMICROP_TESTS=OFF -DLUMICROP_BENCHMARKS=ON "${cuda[@]}" >"$build/configure.log" 2>&1 ||
     { cat "$build/configure.log"; fail "cmake failed"; }
 cmake --build "$build" -j "$jobs"
 
@@ -78,10 +101,10 @@ echo "(the median of each row)"
 "${bench[@]}" | sed -nE 's/^(.*)(\/manual_time|\/real_time)_median( .*)$/\1\3/p'
 
 seeds=()
+rm -rf "$build/crops"
+"$build/lumicrop_bench" "--write-crops=$build/crops" "--crops=$([[ -n $quick ]] && echo 20000 || echo 200000)"
 if [[ -n $seed ]] && make_seed; then
     say "Measuring the seed on the same crops"
-    rm -rf "$build/crops"
-    "$build/lumicrop_bench" "--write-crops=$build/crops" "--crops=$([[ -n $quick ]] && echo 20000 || echo 200000)"
     all=$("$(find_python)" -c 'import json, sys; print(json.load(open(sys.argv[1]))["context"]["threads"])' "$build/bench.json")
     .envs/seed/bin/python bench/seed.py "$build/crops" --out "$build/seed-all.json" --threads "$all" --compare ${quick:+--quick} --filter "$filter"
     seeds=(--seed "$build/seed-all.json")
@@ -89,10 +112,16 @@ if [[ -n $seed ]] && make_seed; then
         .envs/seed/bin/python bench/seed.py "$build/crops" --out "$build/seed-one.json" --threads 1 --compare ${quick:+--quick} --filter "$filter"
         seeds+=(--seed "$build/seed-one.json")
     fi
-    rm -rf "$build/crops"
 fi
+errors=()
+if python=$(make_oracle); then
+    say "Comparing with the formulas in float64"
+    "$python" bench/errors.py "$build/crops" --out "$build/errors.json"
+    errors=(--errors "$build/errors.json")
+fi
+rm -rf "$build/crops"
 
 say "Results"
-"$(find_python)" bench/table.py --bench "$build/bench.json" "${seeds[@]}" --json "$json" ${quick:+--quick} --command "$command" \
+"$(find_python)" bench/table.py --bench "$build/bench.json" "${seeds[@]}" "${errors[@]}" --json "$json" ${quick:+--quick} --command "$command" \
     ${publish:+--update docs/benchmarks.md}
 printf '\nJSON: %s\n' "$json"

@@ -15,6 +15,8 @@ fail() { printf '\nerror: %s\n' "$*" >&2; exit 1; }
 # shellcheck disable=SC2034 # for those who source this
 needs_build=(cxx:g++ cmake:cmake ninja:ninja-build)
 # shellcheck disable=SC2034
+needs_tests=("<gtest/gtest.h>:libgtest-dev" "<nlohmann/json.hpp>:nlohmann-json3-dev" "<zlib.h>:zlib1g-dev")
+# shellcheck disable=SC2034
 needs_python=(python:python3 venv:python3-venv /etc/ssl/certs/ca-certificates.crt:ca-certificates)
 
 at_least() { # VERSION MINIMUM
@@ -32,6 +34,10 @@ find_python() { # prints the first Python that is new enough
     return 1
 }
 
+nvcc_version() { # such as 13.0.88; nothing where there is no nvcc
+    { "${CUDACXX:-nvcc}" --version 2>/dev/null || true; } | sed -n 's/.*, V\([0-9.]*\)$/\1/p'
+}
+
 clang_major() { clang++ -dumpversion 2>/dev/null | cut -d. -f1; }
 
 has() {
@@ -39,6 +45,8 @@ has() {
         cxx) command -v "${CXX:-c++}" >/dev/null ;;
         cmake) command -v cmake >/dev/null && at_least "$(cmake --version | sed -n 's/^cmake version //p')" 3.25 ;;
         python) find_python >/dev/null ;;
+        nvcc) at_least "$(nvcc_version)" 12.0 ;;
+        gpu) nvidia-smi -L 2>/dev/null | grep -q '^GPU ' ;;
         venv) local python && python=$(find_python) && "$python" -c 'import venv, ensurepip' 2>/dev/null ;;
         archer) [[ -f $(find_archer) ]] ;;
         clang-rt) compgen -G "$(clang++ -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.tsan*.a" >/dev/null ;;
@@ -96,18 +104,52 @@ require() {
     ((${#unmet[@]} == 0)) || fail "still missing after the installation (or too old): ${unmet[*]%%:*}"
 }
 
+# ---------------------------------------------------------------------------------------------------------------- CUDA
+
+# The folder of the CUDA emulator's sources; prints nothing where there is none.
+cuda_emulator() {
+    (cd "${LUMICROP_CUDA_EMULATOR:-$root/../shared/cuda-emulator}" && test -f CMakeLists.txt && pwd) 2>/dev/null || true
+}
+
+cuda_statement() { # one line: what of CUDA this machine can build and run
+    local built
+    built="built with nvcc $(nvcc_version)"
+    if [[ -z $(nvcc_version) ]]; then
+        echo "CUDA backend: not in this build: no nvcc on PATH"
+    elif ! has nvcc; then
+        echo "CUDA backend: not in this build: nvcc $(nvcc_version) is older than 12.0"
+    elif has gpu; then
+        echo "CUDA backend: $built; $(nvidia-smi -L | sed -n 's/^\(GPU 0: .*\) (UUID.*/\1/p')"
+    elif [[ -n $(cuda_emulator) ]]; then
+        echo "CUDA backend: $built; no GPU here, the emulator in $(cuda_emulator)"
+    else
+        echo "CUDA backend: $built; no GPU here, and no emulator (LUMICROP_CUDA_EMULATOR)"
+    fi
+}
+
+# Where there is ccache, a source is compiled once for all the folders that build it the same way: dev, the wheel, .venv.
+# By the list of included files (depend): what nvcc reads differs between the passes that it makes for host and devices.
+use_ccache() {
+    command -v ccache >/dev/null || return 0
+    export CCACHE_DIR=$root/build/ccache CCACHE_DEPEND=1 CCACHE_MAXSIZE=1G
+    export CMAKE_CUDA_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    # Python's build would take the same compiler by another name, which is another one for ccache.
+    export CC=${CC:-cc} CXX=${CXX:-c++}
+}
+
 # ------------------------------------------------------------------------------------------------- the Python package
 
 # One number for everything that the package is built from.
 sources_stamp() {
-    (cd "$root" && find . -type f \( -path ./CMakeLists.txt -o -path ./LICENSE -o -path ./README.md -o -path ./pyproject.toml \
+    { nvcc_version; cd "$root" && find . -type f \( -path ./CMakeLists.txt -o -path ./LICENSE -o -path ./README.md -o -path ./pyproject.toml \
         -o -path './cmake/*' -o -path './include/*' -o -path './python/*' -o -path './src/*' \) \
-        ! -name '*.pyc' ! -path './python/tests/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+        ! -name '*.pyc' ! -path './python/tests/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; } | sha256sum | cut -d' ' -f1
 }
 
 # Makes .venv with the package, its command and what its tests need; again only where something has changed.
 make_venv() {
     local venv=$root/.venv stamp python
+    use_ccache
     stamp=$(sources_stamp)
     if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
         python=$(find_python)
@@ -122,5 +164,7 @@ make_venv() {
             "${root}[test]"
         echo "$stamp" >"$venv/lumicrop.stamp"
     fi
-    echo "lumicrop $("$venv/bin/python" -c 'import lumicrop; print(lumicrop.__version__)') in .venv; CUDA backend: not in this build"
+    "$venv/bin/python" -c 'import lumicrop
+cuda = next(backend for backend in lumicrop.backends() if backend.name == "cuda")
+print(f"lumicrop {lumicrop.__version__} in .venv; CUDA backend: {cuda.reason}")'
 }

@@ -16,7 +16,9 @@ cd "$root"
 
 stages=(
     "format      clang-format finds nothing to change"
-    "release     optimised build, warnings are errors; every C++ test"
+    "release     optimised build, with CUDA where there is nvcc, warnings are errors; every C++ test"
+    "cuda        what the library holds for every GPU architecture: kernels, registers, no spills; its symbols and its size"
+    "emulated    the CUDA backend: its C++ and Python tests on this machine's GPU, or else on an emulator"
     "sanitizers  the same tests under AddressSanitizer and UndefinedBehaviorSanitizer"
     "threads     two contexts at once under ThreadSanitizer (clang, its OpenMP runtime and archer)"
     "baseline    on an emulated processor without AVX (qemu-x86_64 -cpu Nehalem): fewer random jobs"
@@ -26,11 +28,15 @@ stages=(
     "python      the Python package in .venv; every Python test"
 )
 
-needs_tests=("<gtest/gtest.h>:libgtest-dev" "<nlohmann/json.hpp>:nlohmann-json3-dev" "<zlib.h>:zlib1g-dev")
+# The CUDA sources take long and are built in several folders; ccache compiles them once.
+needs_cuda=()
+if has nvcc; then needs_cuda=(ccache:ccache); fi
 needs_of_stage() {
     case $1 in
         format) printf '%s\n' clang-format:clang-format ;;
-        release) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" ;;
+        release) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_cuda[@]}" ;;
+        cuda) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_python[@]}" "${needs_cuda[@]}" nm:binutils ;;
+        emulated) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_python[@]}" "${needs_cuda[@]}" ;;
         sanitizers | threads)
             local major && major=$(clang_major) || major=
             printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" clang++:clang \
@@ -42,12 +48,15 @@ needs_of_stage() {
                 aarch64-linux-gnu-g++:g++-aarch64-linux-gnu aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
                 /usr/src/googletest/CMakeLists.txt:googletest
             ;;
-        installed) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" pkg-config:pkg-config ;;
-        wheel | python) printf '%s\n' "${needs_build[@]}" "${needs_python[@]}" ;;
+        installed) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_cuda[@]}" pkg-config:pkg-config ;;
+        wheel | python) printf '%s\n' "${needs_build[@]}" "${needs_python[@]}" "${needs_cuda[@]}" ;;
     esac
 }
 
 # -------------------------------------------------------------------------------------------------------------- stages
+
+# For a stage that this machine cannot do, and why. What LUMICROP_REQUIRE lists must not be skipped.
+skip() { echo "SKIPPED: $*"; exit 77; }
 
 build_preset() { # PRESET [CMAKE --BUILD OPTION...]
     say "Build: $1"
@@ -64,7 +73,89 @@ stage_format() { scripts/format.sh --check; }
 
 stage_release() {
     build_preset dev
+    cuda_compile_time build/dev
     test_preset dev
+}
+
+# How long nvcc took over each source, from ninja's own log. What came out of the cache took next to nothing.
+cuda_compile_time() { # BUILD_FOLDER
+    has nvcc || { cuda_statement; return 0; }
+    say "Compile time of the CUDA sources (nvcc $(nvcc_version), $(nproc) cores)"
+    awk -F '\t' '$4 ~ /\.cu\.o$/ { took[$4] = ($2 - $1) / 1000 }
+        END {
+            for (file in took) {
+                name = file; sub(/.*\//, "", name); sub(/\.o$/, "", name)
+                printf "  %-36s %6.1f s\n", name, took[file] | "sort"
+                sum += took[file]
+            }
+            close("sort")
+            printf "  %-36s %6.1f s\n", "together", sum
+        }' "$1/.ninja_log"
+    if command -v ccache >/dev/null; then ccache --show-stats | sed -n '/Hits\|Misses/{s/^/  ccache: /p;}' | head -n 2; fi
+}
+
+stage_cuda() {
+    has nvcc || skip "no nvcc 12.0 or newer"
+    build_preset dev
+    say "Code in the library"
+    "$(find_python)" scripts/cuda_code.py
+}
+
+stage_emulated() {
+    has nvcc || skip "no nvcc 12.0 or newer"
+    local jobs_of_all=${LUMICROP_CUDA_JOBS:-300} seed
+    export LUMICROP_TEST_BACKENDS=cuda
+    if has gpu; then
+        cuda_statement
+        build_preset dev
+        LUMICROP_TEST_JOBS=$jobs_of_all test_preset dev -L '^cuda$'
+        count_cuda_tests build/dev
+        make_venv
+        python_cuda_tests
+        return
+    fi
+    [[ -n $(cuda_emulator) ]] || skip "no GPU, and no CUDA emulator (LUMICROP_CUDA_EMULATOR names its folder)"
+    say "Build: the emulator, and lumicrop for it"
+    scripts/emulated.sh --build
+    make_venv
+    say "Everything once, streams lazy; then each CUDA call made to fail"
+    CUEMU_STREAMS=lazy LUMICROP_TEST_JOBS=$jobs_of_all test_preset emulated -L '^cuda$'
+    count_cuda_tests build/emulated
+    grep -E '^[^"]+: [0-9]+ runs, ' build/emulated/Testing/Temporary/LastTest.log || true
+    # Neither of these two keeps more than one core busy.
+    local python status=0
+    wrapper=$root/scripts/emulated.sh CUEMU_STREAMS=lazy python_cuda_tests >build/logs/python-cuda.log 2>&1 &
+    python=$!
+    for seed in 1 2; do
+        say "Random jobs, streams in random order $seed"
+        CUEMU_STREAMS=random:$seed LUMICROP_TEST_JOBS=$((jobs_of_all / 3)) test_preset emulated -R '^random_jobs$' || status=$?
+        count_cuda_tests build/emulated || status=$?
+    done
+    wait "$python" || status=$?
+    cat build/logs/python-cuda.log
+    return "$status"
+}
+
+python_cuda_tests() { # fails, too, where every one was skipped
+    local status=0
+    mkdir -p build/pytest
+    python_tests -m cuda >build/pytest/cuda.log 2>&1 || status=$?
+    cat build/pytest/cuda.log
+    ((status != 86)) || echo "Findings of the emulator; where: scripts/emulated.sh .venv/bin/python -m pytest -s -v -m cuda python/tests"
+    ((status == 0)) || return "$status"
+    grep -qE '[0-9]+ passed' build/pytest/cuda.log
+}
+
+# A test of a backend that does not work here is skipped, which is success for the runner. All of them skipped is none.
+count_cuda_tests() { # BUILD_FOLDER
+    local log=$1/Testing/Temporary/LastTest.log ran skipped
+    ran=$(grep -ciE '^\[ +OK \] .*cuda' "$log" || true)
+    skipped=$(grep -ciE '^\[ +SKIPPED \] .*cuda.* \([0-9]+ ms\)' "$log" || true)
+    echo "tests of the CUDA backend: $ran ran, $skipped were skipped"
+    if ((ran == 0)); then
+        grep -m 3 -E '^cuda: ' "$log" || true
+        return 1
+    fi
 }
 
 stage_sanitizers() {
@@ -135,10 +226,14 @@ stage_wheel() { tests/consumer/wheel.sh; }
 
 stage_python() {
     make_venv
-    say "Tests: Python"
-    # From a folder of its own: what is tested is the installed package.
+    python_tests
+}
+
+python_tests() { # [PYTEST OPTION...]: from a folder of its own, so that what is tested is the installed package
+    say "Tests: Python${*:+, $*}"
     mkdir -p build/pytest
-    (cd build/pytest && "$root/.venv/bin/python" -m pytest -q -p no:cacheprovider --rootdir "$root" -c "$root/pyproject.toml" "$root/python/tests")
+    (cd build/pytest && ${wrapper:+"$wrapper"} "$root/.venv/bin/python" -m pytest -q -p no:cacheprovider --rootdir "$root" \
+        -c "$root/pyproject.toml" "$@" "$root/python/tests")
 }
 
 # ------------------------------------------------------------------------------------------------------------- the run
@@ -174,8 +269,14 @@ run_stage() { # NAME COMMAND...: the command in a shell of its own that stops at
     (set -euo pipefail; "$@") </dev/null 2>&1 | tee "build/logs/$name.log"
     status=${PIPESTATUS[0]}
     set -e
-    local seconds=$((SECONDS - began)) outcome=passed
-    ((status == 0)) || outcome=FAILED
+    local seconds=$((SECONDS - began)) outcome=FAILED reason
+    reason=$(sed -n '$s/^SKIPPED: //p' "build/logs/$name.log")
+    if ((status == 0)); then
+        outcome=passed
+    elif ((status == 77)) && [[ -n $reason ]]; then
+        outcome="SKIPPED: $reason"
+        if [[ ",${LUMICROP_REQUIRE:-}," == *",$name,"* ]]; then outcome="FAILED: skipped ($reason), and LUMICROP_REQUIRE lists it"; else status=0; fi
+    fi
     table+=("$(printf '%-12s %8d  %s' "$name" "$seconds" "$outcome")")
     echo "-------- $name: $outcome after $seconds s"
     if ((status != 0)); then
@@ -191,18 +292,21 @@ set_up() {
     done
     require "${needs[@]}"
     echo "compiler: $("${CXX:-c++}" --version 2>/dev/null | head -n 1)"
-    echo "CUDA backend: not in this build"
+    cuda_statement
 }
 
 run_stage setup set_up
+use_ccache
+# The wheel's objects are those of the other builds, warnings as errors, so that the cache has them.
+export SKBUILD_CMAKE_DEFINE=LUMICROP_WERROR=ON
 for name in "${chosen[@]}"; do run_stage "$name" "stage_$name"; done
 finish_table
 
 # The runners' own last words.
 echo
 for name in "${chosen[@]}"; do
-    grep -hE '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+$' "build/logs/$name.log" | sed '$!d' || true
+    grep -hE '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+$' "build/logs/$name.log" || true
 done
 for name in "${chosen[@]}"; do
-    grep -hE '^(=+ )?[0-9]+ (passed|skipped|failed|xfailed|error).* in [0-9.]+s' "build/logs/$name.log" | sed '$!d' || true
+    grep -hE '^(=+ )?[0-9]+ (passed|skipped|failed|xfailed|error).* in [0-9.]+s' "build/logs/$name.log" || true
 done

@@ -105,13 +105,20 @@ class CudaFailure(Error):
 
 
 class BadIndex(Error):
-    """A label, frame or origin in device memory was out of range (see the flags)."""
+    """A label or frame in device memory was out of range (see the flags)."""
 
     status = lib.LUMICROP_BAD_INDEX
 
 
+class Cancelled(Error):
+    """The context's `progress` ended the call; what was being computed is undefined."""
+
+    status = lib.LUMICROP_CANCELLED
+
+
 _EXCEPTIONS = {kind.status: kind for kind in
-               (InvalidArgument, Unsupported, NoDevice, DriverTooOld, NoKernelImage, OutOfMemory, CudaFailure, BadIndex)}
+               (InvalidArgument, Unsupported, NoDevice, DriverTooOld, NoKernelImage, OutOfMemory, CudaFailure, BadIndex,
+                Cancelled)}
 
 
 def check(status: int) -> None:

@@ -1,14 +1,22 @@
-"""NumPy arrays at the C ABI: what the library can read is passed as it lies, by strides; the rest is converted once."""
+"""Arrays at the C ABI: what the library can read is passed as it lies, by strides; NumPy arrays of other types are converted.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from ._abi import InvalidArgument, ffi, lib
+from ._device_arrays import DeviceArray, device_array, lives_on_device
+
+if TYPE_CHECKING:
+    from ._context import Context
 
 IMAGE_TYPES = {numpy.dtype(name): code for name, code in (
     ("u1", lib.LUMICROP_U8), ("u2", lib.LUMICROP_U16), ("i2", lib.LUMICROP_I16), ("u4", lib.LUMICROP_U32),
     ("i4", lib.LUMICROP_I32), ("f4", lib.LUMICROP_F32), ("f8", lib.LUMICROP_F64))}
+FLAG_TYPES = {numpy.dtype("u4"): lib.LUMICROP_U32}
 REAL_TYPES = {numpy.dtype(name): code for name, code in (("f4", lib.LUMICROP_F32), ("f8", lib.LUMICROP_F64))}
 WHOLE_TYPES = {numpy.dtype(name): code for name, code in (
     ("u1", lib.LUMICROP_U8), ("u2", lib.LUMICROP_U16), ("u4", lib.LUMICROP_U32), ("u8", lib.LUMICROP_U64),
@@ -24,30 +32,35 @@ def column_types(name: str) -> dict:
     return NUMBER_TYPES if name in ("X0", "Y0") else REAL_TYPES
 
 
-def readable(values, name: str, types: dict, ndim: int) -> numpy.ndarray:
+def readable(values, name: str, types: dict, ndim: int, context: Context | None = None) -> numpy.ndarray | DeviceArray:
     """`values` as an array that the library can read: itself where it can, else converted.
 
     Parameters
     ----------
-    values : array_like
-        Numbers or booleans, of any strides, alignment and byte order.
+    values : array_like, or an array in device memory
+        Numbers or booleans, of any strides, alignment and byte order. What lies in device memory is not converted.
     name : str
         How an error names them.
     types : dict
         Element types that the library takes here (`IMAGE_TYPES` ...).
     ndim : int
         Dimensions expected.
+    context : Context, optional
+        What will read them. None: they must lie in the host's memory.
 
     Returns
     -------
-    numpy.ndarray
-        `values` itself, without a copy, if it is an aligned array in native byte order of one of `types`.
+    numpy.ndarray or DeviceArray
+        `values` itself, without a copy, if it lies in device memory, or is an aligned array in native byte order of one
+        of `types`.
 
     Raises
     ------
     InvalidArgument
-        If `values` are not numbers, or have another number of dimensions.
+        If `values` are not numbers, or have another number of dimensions, or cannot be read where they lie.
     """
+    if lives_on_device(values):
+        return _on_device(values, name, types, ndim, context)
     try:
         array = numpy.asarray(values)
         if array.dtype.kind == "O":
@@ -67,8 +80,22 @@ def readable(values, name: str, types: dict, ndim: int) -> numpy.ndarray:
     return array
 
 
-def whole(values, name: str) -> numpy.ndarray:
-    """`values` as a column of an integer type; floats are accepted where each is a whole number."""
+def _on_device(values, name: str, types: dict, ndim: int, context: Context | None) -> DeviceArray:
+    """`values` where they lie, in device memory."""
+    if context is None:
+        raise InvalidArgument(f"{name} lies in device memory, an array in the host's memory expected")
+    array = device_array(values, name, context.stream)
+    if array.dtype not in types:
+        raise InvalidArgument(f"{name}: {array.dtype} in device memory is not converted, {_one_of(types)} expected")
+    if array.ndim != ndim:
+        raise InvalidArgument(f"{name}: {_dimensions(ndim)} expected, found shape {array.shape}")
+    return array
+
+
+def whole(values, name: str, context: Context | None = None) -> numpy.ndarray | DeviceArray:
+    """`values` as a column of an integer type; floats in the host's memory are accepted where each is a whole number."""
+    if lives_on_device(values):
+        return _on_device(values, name, WHOLE_TYPES, 1, context)
     array = readable(values, name, NUMBER_TYPES, 1)
     if array.dtype.kind == "f":
         wrong = numpy.flatnonzero(~(numpy.abs(array) < 2.0**63) | (array != numpy.rint(array)))
@@ -76,6 +103,30 @@ def whole(values, name: str) -> numpy.ndarray:
             raise InvalidArgument(f"{name}: entry {wrong[0]} is {array[wrong[0]]}, a whole number expected")
         array = array.astype(numpy.int64)
     return array
+
+
+def writable(values, name: str, types: dict, context: Context) -> numpy.ndarray | DeviceArray:
+    """`values` as a column that the library can fill, where it lies; nothing is converted."""
+    if lives_on_device(values):
+        array = _on_device(values, name, types, 1, context)
+        may_be_written = array.writable
+    else:
+        array = values
+        if not isinstance(array, numpy.ndarray):
+            raise InvalidArgument(f"{name}: a NumPy array or an array in device memory expected, found {type(values).__name__}")
+        if array.dtype not in types:
+            raise InvalidArgument(f"{name}: {_one_of(types)} expected, found {array.dtype}")
+        if array.ndim != 1:
+            raise InvalidArgument(f"{name}: {_dimensions(1)} expected, found shape {array.shape}")
+        may_be_written = array.flags.writeable
+    if not may_be_written:
+        raise InvalidArgument(f"{name} is read-only, an array that may be written expected")
+    return array
+
+
+def _one_of(types: dict) -> str:
+    *most, last = map(str, types)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _dimensions(ndim: int) -> str:
@@ -87,20 +138,23 @@ class Call:
 
     def __init__(self):
         self._kept = []
+        self.on_device = False  # whether an array of it lives there
 
-    def keep(self, thing):
+    def keep(self, thing: Any):
         """`thing`, kept alive until the call has ended."""
         self._kept.append(thing)
         return thing
 
-    def array(self, array: numpy.ndarray):
+    def array(self, array: numpy.ndarray | DeviceArray):
         """A ``lumicrop_array`` over `array`'s own memory, which is neither copied nor checked for contiguity."""
         self.keep(array)
+        on_device = isinstance(array, DeviceArray)
+        self.on_device |= on_device
         struct = self.keep(ffi.new("lumicrop_array*"))
         struct.struct_size = ffi.sizeof("lumicrop_array")
-        struct.data = ffi.cast("void*", array.__array_interface__["data"][0])
+        struct.data = ffi.cast("void*", array.address if on_device else array.__array_interface__["data"][0])
         struct.dtype = NUMBER_TYPES[array.dtype]
-        struct.memory = lib.LUMICROP_HOST
+        struct.memory = lib.LUMICROP_DEVICE if on_device else lib.LUMICROP_HOST
         struct.ndim = array.ndim
         struct.shape[0:array.ndim] = array.shape
         struct.strides[0:array.ndim] = array.strides

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._abi import InvalidArgument, check, ffi, lib
 from ._arrays import IMAGE_TYPES, REAL_TYPES, Call, readable
-from ._context import chosen
+from ._context import Context, chosen
 
 METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM}
 MODELS = {"isogauss": lib.LUMICROP_ISOGAUSS, "gauss": lib.LUMICROP_GAUSS, "spline": lib.LUMICROP_SPLINE}
@@ -52,10 +52,10 @@ class Channel:
 
     Parameters
     ----------
-    images : array_like, shape (n, height, width)
+    images : array_like or array in device memory, shape (n, height, width)
         Raw counts [ADU]: the crops, in the order of the channel's detections; with `crop_shape`, the frames of a movie.
         uint8, uint16, int16, uint32, int32, float32 and float64 are read as they lie, whatever their strides;
-        other types are converted.
+        other types are converted, but in device memory refused.
     method : {"filter", "sum"}, default "filter"
         Projection on the fitted PSF, or sum of the pixels above the median of the border pixels.
     model : {"isogauss", "gauss", "spline"}, default "isogauss"
@@ -77,7 +77,8 @@ class Channel:
     frame_shape : (int, int), default None
         Given crops under ``"geometry"``: height and width of the frame that they were cut from.
     n_detections : int, default None
-        Detections of this channel. None: the number of crops; of gathered crops, counted from `ch`, or all.
+        Detections of this channel. None: the number of crops; of gathered crops, counted from `ch`, or all. Labels in
+        device memory cannot be counted.
     psf_sigma_nm : float, default None
         Sigma [nm] of ``"isogauss"`` without `sigma_fit`.
     psf_sigma_x_nm, psf_sigma_y_nm : float, default None
@@ -116,8 +117,8 @@ class Channel:
         return self.gathered or (self.padding or "").lower() == "geometry"
 
 
-def channel_structs(channels: list[Channel], call: Call):
-    """The channels as an array of ``lumicrop_channel``, and their images as NumPy arrays."""
+def channel_structs(channels: list[Channel], call: Call, context: Context):
+    """The channels as an array of ``lumicrop_channel``, and their images as arrays that the library can read."""
     structs = call.keep(ffi.new("lumicrop_channel[]", len(channels)))
     images = []
     for number, (channel, struct) in enumerate(zip(channels, structs), start=1):
@@ -125,7 +126,7 @@ def channel_structs(channels: list[Channel], call: Call):
         if not isinstance(channel, Channel):
             raise InvalidArgument(f"{where}a lumicrop.Channel expected, found {type(channel).__name__}")
         check(lib.lumicrop_channel_init(ffi.addressof(struct), ffi.sizeof(struct)))
-        images.append(readable(channel.images, f"{where}images", IMAGE_TYPES, 3))
+        images.append(readable(channel.images, f"{where}images", IMAGE_TYPES, 3, context))
         struct.images = call.array(images[-1])
         _fill(struct, channel, where, call)
     return structs, images

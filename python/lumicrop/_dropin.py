@@ -81,7 +81,8 @@ def integrate_crop(
     channels_psf_3d_spline_coeffs : sequence of array_like, optional
         Its coefficients ``[iz, iy, ix]``, of shape ``(len(tz) - 4, len(ty) - 4, len(tx) - 4)``, likewise.
     cuda : bool, default False
-        Compute on the GPU. Where none is usable a `RuntimeWarning` says why, and the CPU computes.
+        Compute on the GPU. Where none is usable, or ``LUMICROP_BACKEND=cpu`` in the environment forbids it, a
+        `RuntimeWarning` says why, and the CPU computes.
     parallel : bool, default False
         On the CPU: False, one thread; True, all.
     locs, config : object, optional
@@ -227,9 +228,13 @@ def _border_medians(channels: list[Channel], backgrounds: list[numpy.ndarray], c
 def _context(cuda: bool, parallel: bool) -> Context:
     if cuda:
         try:
-            return default_context("cuda")
+            context = default_context()  # a GPU, unless none works or the environment forbids it
+            reason = context.info.reason
+            if context.info.backend == "cuda":
+                return context
         except Error as error:
-            warnings.warn(f"cuda=True, but no GPU can be used: {error}. The CPU computes instead.", RuntimeWarning, stacklevel=4)
+            reason = error
+        warnings.warn(f"cuda=True, but the CPU computes: {reason}", RuntimeWarning, stacklevel=4)
     return default_context("cpu", 0 if parallel else 1)
 
 

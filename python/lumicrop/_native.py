@@ -1,24 +1,27 @@
-"""Photons of every detection of every channel: the library's one call, with NumPy arrays."""
+"""Photons of every detection of every channel: the library's one call, with arrays of the host or the GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 
-from ._abi import InvalidArgument, lib, new
-from ._arrays import REAL_TYPES, Call, column_types, readable, whole
+from ._abi import InvalidArgument, ffi, lib, new
+from ._arrays import FLAG_TYPES, REAL_TYPES, Call, column_types, readable, whole, writable
 from ._channel import Channel, channel_structs, used_columns
 from ._context import Context, ContextInfo, chosen, default_context
 
 ORIGINS = {"first_pixel": lib.LUMICROP_FIRST_PIXEL, "pixel_corner": lib.LUMICROP_PIXEL_CORNER}
+COLUMNS = ("ch", "frame", "X0", "Y0", "x_fit", "y_fit", "z_fit", "os_fit", "sigma_fit", "sigma_x_fit", "sigma_y_fit",
+           "sigma_angle")
 OUTPUTS = ("photons", "background", "psf_sum", "denominator", "flags")
 
 
 @dataclass(frozen=True)
 class Result:
-    """Columns in detection order, of shape (n,); None where not asked for.
+    """Columns in detection order, of shape (n,): new ones, the caller's own, or None where not asked for.
 
     Attributes
     ----------
@@ -46,13 +49,16 @@ class Result:
 
 def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=None, Y0=None, x_fit=None, y_fit=None,
               z_fit=None, os_fit=None, sigma_fit=None, sigma_x_fit=None, sigma_y_fit=None, sigma_angle=None,
-              origin: str = "first_pixel", outputs: Sequence[str] = OUTPUTS, dtype=numpy.float64,
-              context: Context | None = None) -> Result:
+              origin: str = "first_pixel", outputs: Sequence[str] | None = None, dtype=numpy.float64,
+              out: Mapping[str, Any] | None = None, context: Context | None = None) -> Result:
     """Count the photons of every detection of every channel.
 
     All columns are detection-aligned, of shape (n,). float32 and float64 columns, and integer ones where whole numbers are
     meant, are read as they lie, whatever their strides; others are converted. A column that no channel uses is not
     looked at, nor are the entries of detections whose channel does not use it.
+
+    On a GPU images, columns and `out` may each be an array in device memory, which is used without a copy and never converted:
+    anything with DLPack or ``__cuda_array_interface__``, such as CuPy's arrays and PyTorch's CUDA tensors.
 
     Parameters
     ----------
@@ -82,18 +88,22 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
     origin : {"first_pixel", "pixel_corner"}, default "first_pixel"
         What the coordinate 0 of `x_fit` and `y_fit` means: the first pixel's centre (Picasso, smlmlp), or its outer corner,
         half a pixel earlier (ThunderSTORM).
-    outputs : sequence of str
-        Which columns to compute; default all: ``"photons"``, ``"background"``, ``"psf_sum"``, ``"denominator"``, ``"flags"``.
+    outputs : sequence of str, optional
+        Which columns to compute beside those of `out`: ``"photons"``, ``"background"``, ``"psf_sum"``, ``"denominator"``,
+        ``"flags"``. None: all, or with `out` no other.
     dtype : {float64, float32}, default float64
-        Type of the columns computed, but for `flags`. Pixels of 32-bit integers and float64 are computed in float64, others
+        Type of the new columns, but for `flags`. Pixels of 32-bit integers and float64 are computed in float64, others
         in float32 with positions and background in float64.
+    out : mapping of str to array of shape (n,), optional
+        Columns to fill instead of new ones, by name: NumPy arrays or arrays in device memory, float32 or float64, `flags`
+        uint32.
     context : Context, optional
         Where to compute. None: a context of the calling thread, with all defaults.
 
     Returns
     -------
     Result
-        New arrays in detection order, and what computed them.
+        The columns of `out`, NumPy arrays for the others, and what computed them.
 
     Raises
     ------
@@ -101,9 +111,20 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
         A `ValueError` that names argument, channel and index, with what was expected and found. Nothing was computed.
     Unsupported, OutOfMemory, CudaFailure
         As the text says.
+    Cancelled
+        The context's `progress` ended the call.
+    BadIndex
+        On a GPU: a label or a frame number in device memory was out of range; `Context.synchronize` raises it where the call
+        itself does not wait.
 
     Notes
     -----
+    A call whose arrays all live in device memory, `out` included, returns when its work is queued on the context's stream: read
+    the results on that stream, or after `Context.synchronize`. Until then the inputs must not be written by anything that
+    is not queued there. Any other call returns when its columns are full. Arrays that speak DLPack may have been written on
+    another stream: the context's is made to wait for it. Those with ``__cuda_array_interface__`` alone must name the
+    context's stream, or none.
+
     The formulas: the sum is ``(crop - b).sum() * gain / qe`` with b the median of the border; the filter is
     ``(p * (crop - b)).sum() / (p**2).sum() * gain / qe`` with ``b = os_fit * qe / gain`` and p the PSF model normalised
     over the crop. The global interpreter lock is released while it computes.
@@ -116,13 +137,55 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
     >>> lumicrop.integrate(lumicrop.Channel(crops, method="sum", gain=0.5, qe=0.8)).photons
     array([6.25])
     """
-    channels = [channels] if isinstance(channels, Channel) else list(channels)
+    context = context if context is not None else default_context()
     columns = {"ch": ch, "frame": frame, "X0": X0, "Y0": Y0, "x_fit": x_fit, "y_fit": y_fit, "z_fit": z_fit,
                "os_fit": os_fit, "sigma_fit": sigma_fit, "sigma_x_fit": sigma_x_fit, "sigma_y_fit": sigma_y_fit,
                "sigma_angle": sigma_angle}
     call = Call()
-    structs, images = channel_structs(channels, call)
-    columns = _readable_columns(columns, channels)
+    arguments, computed = _arguments(call, context, channels, columns, origin, _outputs(outputs, out), dtype)
+    fills_host = any(isinstance(column, numpy.ndarray) and column.size for column in computed.values())
+    context.call(lib.lumicrop_integrate, *arguments, uses=call if call.on_device else None,
+                 waits=call.on_device and fills_host)
+    return Result(**computed, context=context.info)
+
+
+def workspace_bytes(channels: Channel | Iterable[Channel], *, context: Context, origin: str = "first_pixel",
+                    outputs: Sequence[str] | None = None, dtype=numpy.float64, out: Mapping[str, Any] | None = None,
+                    **columns) -> int:
+    """Device memory that `integrate` takes for these arguments when all its arrays live on the GPU.
+
+    Parameters
+    ----------
+    channels, origin, outputs, dtype, out, **columns
+        As for `integrate`. What columns contain is not looked at.
+    context : Context
+        Where it will be computed.
+
+    Returns
+    -------
+    int
+        Bytes for the `workspace` of a `Context`; 0 on the CPU.
+
+    Raises
+    ------
+    InvalidArgument, Unsupported
+        As `integrate` does.
+    """
+    for name in columns:
+        if name not in COLUMNS:
+            raise TypeError(f"workspace_bytes() got an unexpected keyword argument {name!r}")
+    call, needed = Call(), ffi.new("int64_t*")
+    columns = dict.fromkeys(COLUMNS) | columns
+    arguments, _ = _arguments(call, context, channels, columns, origin, _outputs(outputs, out), dtype)
+    context.call(lib.lumicrop_workspace_bytes, *arguments, needed)
+    return needed[0]
+
+
+def _arguments(call: Call, context: Context, channels, columns: dict, origin: str, outputs: dict, dtype):
+    """What the library's call takes after the context, and the columns that it will fill, by name."""
+    channels = [channels] if isinstance(channels, Channel) else list(channels)
+    structs, images = channel_structs(channels, call, context)
+    columns = _readable_columns(columns, channels, context)
 
     detections = call.keep(new("detections"))
     detections.n = _count(channels, images, columns)
@@ -132,24 +195,25 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
 
     result = call.keep(new("result"))
     computed = dict.fromkeys(OUTPUTS)
-    for name in _outputs(outputs):
-        computed[name] = numpy.empty(detections.n, numpy.uint32 if name == "flags" else _real(dtype))
-        setattr(result, name, call.array(computed[name]))
+    for name, given in outputs.items():
+        if given is None:
+            given = filled = numpy.empty(detections.n, numpy.uint32 if name == "flags" else _real(dtype))
+        else:
+            filled = writable(given, f"out[{name!r}]", FLAG_TYPES if name == "flags" else REAL_TYPES, context)
+        computed[name] = given
+        setattr(result, name, call.array(filled))
+    return (structs, len(channels), detections, result), computed
 
-    context = context if context is not None else default_context()
-    context.call(lib.lumicrop_integrate, structs, len(channels), detections, result)
-    return Result(**computed, context=context.info)
 
-
-def _readable_columns(columns: dict, channels: list[Channel]) -> dict:
+def _readable_columns(columns: dict, channels: list[Channel], context: Context) -> dict:
     """The columns given and used, as arrays that the library can read."""
     placed = any(channel.placed for channel in channels)
     arrays = {}
     for name in used_columns(channels, columns):
         if name in ("ch", "frame") or (placed and name in ("X0", "Y0")):
-            arrays[name] = whole(columns[name], name)
+            arrays[name] = whole(columns[name], name, context)
         else:
-            arrays[name] = readable(columns[name], name, column_types(name), 1)
+            arrays[name] = readable(columns[name], name, column_types(name), 1, context)
     return arrays
 
 
@@ -160,12 +224,17 @@ def _count(channels: list[Channel], images: list, columns: dict) -> int:
     return next((len(columns[name]) for name in ("ch", "frame", "X0", "Y0") if name in columns), 0)
 
 
-def _outputs(outputs: Sequence[str]) -> Sequence[str]:
-    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-    for name in names:
-        if name not in OUTPUTS:
-            raise InvalidArgument(f"outputs: {name!r} found, one of {', '.join(map(repr, OUTPUTS))} expected")
-    return names
+def _outputs(outputs: Sequence[str] | None, out: Mapping[str, Any] | None) -> dict:
+    """The columns to compute, each with the array to fill, or None for a new one."""
+    given = {} if out is None else dict(out)
+    if outputs is None:
+        outputs = OUTPUTS if out is None else ()
+    for where, names in ("outputs", (outputs,) if isinstance(outputs, str) else tuple(outputs)), ("out", given):
+        for name in names:
+            if name not in OUTPUTS:
+                raise InvalidArgument(f"{where}: {name!r} found, one of {', '.join(map(repr, OUTPUTS))} expected")
+            given.setdefault(name)
+    return given
 
 
 def _real(dtype) -> numpy.dtype:

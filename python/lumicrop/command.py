@@ -50,6 +50,8 @@ def integrate(
     padding: option.Padding = None,
     backend: option.Backend = "auto",
     threads: option.Threads = 0,
+    device: option.Device = -1,
+    memory_budget: option.MemoryBudget = 0,
     plot: option.Plot = None,
     no_plot: option.NoPlot = False,
     overwrite: option.Overwrite = False,
@@ -69,7 +71,8 @@ def integrate(
         out = out or table.with_name(f"{table.stem}_lumicrop{table.suffix}")
         request = Request(method, model, size, pixel_nm, gain, offset, qe, sigma_nm, origin, padding, spline)
         picture = None if no_plot else plot or out.with_suffix(".png")
-        run(movie, table, out, request, backend, threads, picture, overwrite, _console(quiet))
+        where = {"backend": backend, "threads": threads, "device": device, "memory_budget": memory_budget}
+        run(movie, table, out, request, where, picture, overwrite, _console(quiet))
 
 
 @app.command()

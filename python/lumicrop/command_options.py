@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,14 @@ def _size(text: str) -> tuple[int, int]:
         return int(rows), int(columns or rows)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a size: write 9, or 9x11 for rows x columns") from None
+
+
+def _bytes(text: str | int) -> int:
+    """``0``, ``500M`` or ``1.5G``, in powers of 1024."""
+    amount = re.fullmatch(r"(\d+|\d+\.\d+) ?([KMGT]?)(I?B)?", str(text).upper())
+    if amount is None:
+        raise typer.BadParameter(f"{text!r} is not an amount of memory: write 500M, 4G, or a number of bytes")
+    return round(float(amount[1]) * 1024 ** " KMGT".index(amount[2] or " "))
 
 
 def _one_of(*words: str) -> Callable[[str | None], str | None]:
@@ -92,6 +101,13 @@ Backend = Annotated[
     str, _option("auto (a GPU when one works, else the CPU), cpu, cuda.", callback=_one_of("auto", "cpu", "cuda"))
 ]
 Threads = Annotated[int, _option("CPU threads; 0: automatic.", min=0)]
+Device = Annotated[int, _option("Number of the GPU; -1: automatic.", min=-1)]
+MemoryBudget = Annotated[
+    int,
+    _option(
+        "Memory of the GPU to take, such as 4G or 500M; 0: half of what is free.", parser=_bytes, metavar="BYTES"
+    ),
+]
 Plot = Annotated[Path | None, _option("Picture of the result. Default: OUT with the ending .png.")]
 NoPlot = Annotated[bool, _option("Draw no picture.", "--no-plot")]
 

@@ -24,8 +24,7 @@ def run(
     table_path: Path,
     out: Path,
     request: Request,
-    backend: str,
-    threads: int,
+    where: dict[str, Any],
     picture: Path | None,
     overwrite: bool,
     console: Console,
@@ -38,9 +37,8 @@ def run(
         Input movie, input table, output table.
     request : Request
         Settings that the caller gives.
-    backend : {"auto", "cpu", "cuda"}
-    threads : int
-        CPU threads; 0: automatic.
+    where : dict
+        Arguments of the `lumicrop.Context` that computes.
     picture : pathlib.Path or None
         PNG to write; None: no picture.
     overwrite : bool
@@ -58,7 +56,7 @@ def run(
         targets = _targets(table, movie_path, out, picture)
         settings = resolve(request, movie, table)
         show_settings(console, settings)
-        with lumicrop.Context(backend=backend, threads=threads) as context, OutputFiles(targets, overwrite) as files:
+        with lumicrop.Context(**where) as context, OutputFiles(targets, overwrite) as files:
             with progress_bar(console, "detections", len(table)) as progress:
                 result = integrate_movie(movie, table, settings, context=context, progress=progress)
             table.write(out, result.columns(), _record(movie_path, table_path, settings), files)

@@ -5,9 +5,25 @@ from pathlib import Path
 
 import pytest
 
+# Contexts that nobody chooses a backend for are the CPU's here; LUMICROP_BACKEND=auto leaves the choice to the library, as a
+# user would, and runs these tests on a GPU.
+os.environ.setdefault("LUMICROP_BACKEND", "cpu")
+
+import lumicrop
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("LUMICROP_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
 ORACLE = Path(os.environ.get("LUMICROP_TEST_ORACLE") or DATA.parent / "oracle")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "cuda: needs a GPU, or an emulated one, that the library can use; else skipped")
+
+
+def pytest_runtest_setup(item):
+    cuda = lumicrop.backends()[1]
+    if not cuda.usable and item.get_closest_marker("cuda"):
+        pytest.skip(f"no GPU can be used: {cuda.reason}")
 
 
 def _folder(path, variable):

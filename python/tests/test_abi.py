@@ -133,6 +133,7 @@ STATUSES = [
         "LUMICROP_CUDA_FAILURE",
         "LUMICROP_INTERNAL",
         "LUMICROP_BAD_INDEX",
+        "LUMICROP_CANCELLED",
     )
 ]
 

@@ -5,8 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import lumicrop
@@ -24,9 +27,36 @@ def test_the_api_reference_is_what_the_header_says():
 
 
 def test_the_python_example_of_the_readme_runs(capsys):
-    (example,) = examples("python")
+    example, _ = examples("python")
     exec(compile(example, "README.md", "exec"), {})
     assert "nan" not in capsys.readouterr().out
+
+
+@pytest.mark.cuda
+def test_the_python_example_on_a_gpu_gives_what_the_cpu_gives(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", a_little_of_cupy())
+    names = {}
+    for example in examples("python"):
+        exec(compile(example, "README.md", "exec"), names)
+    channel = lumicrop.Channel(names["movie"][:, :9, :9], method="sum", gain=0.48, qe=0.9)
+    assert names["total"] == pytest.approx(lumicrop.integrate(channel, context=lumicrop.Context("cpu")).photons.sum(), rel=1e-5)
+
+
+def a_little_of_cupy():
+    """As much of CuPy as the example uses: arrays that speak DLPack, and a stream."""
+    from device_array import ByDLPack, runtime, stream
+
+    class Array(ByDLPack):
+        def sum(self):
+            runtime().cudaDeviceSynchronize()
+            return self.numpy().sum()
+
+    @contextmanager
+    def a_stream():
+        with stream() as address:
+            yield SimpleNamespace(ptr=address)
+
+    return SimpleNamespace(asarray=Array, empty=lambda n: Array(np.full(n, 7.0)), cuda=SimpleNamespace(Stream=a_stream))
 
 
 def test_the_c_example_of_the_readme_prints_what_it_says(tmp_path):

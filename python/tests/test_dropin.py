@@ -406,22 +406,6 @@ def test_a_parameter_that_is_nan_makes_its_own_detection_nan(column):
     np.testing.assert_array_equal(np.delete(photons, 2), np.delete(due, 2))
 
 
-def test_cuda_without_a_gpu_warns_with_the_reason_and_computes():
-    cuda = next(backend for backend in lumicrop.backends() if backend.name == "cuda")
-    due = integrate_crop([crops_of()], channels_weighted_integrations=False)
-    if cuda.usable:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            photons, _ = integrate_crop([crops_of()], channels_weighted_integrations=False, cuda=True)
-        np.testing.assert_allclose(photons, due[0], rtol=1e-5)
-        return
-    with pytest.raises(lumicrop.Error) as raised:
-        lumicrop.Context("cuda")
-    with pytest.warns(RuntimeWarning, match="cuda=True") as warned:
-        assert_same(integrate_crop([crops_of()], channels_weighted_integrations=False, cuda=True), due)
-    assert str(raised.value) in str(warned[0].message) and warned[0].filename == __file__
-
-
 def test_a_centre_far_outside_is_finite_while_the_crop_encloses_enough_of_the_psf():
     """1e-6 of it lies beyond 4.75 sigma."""
     n, sigma = 60, 130.0

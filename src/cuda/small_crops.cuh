@@ -20,7 +20,7 @@ struct SmallCrops
     {
         float tile[kPixels * kWarp];
         TileWindows windows;
-        uint32_t bits[kWarp][kWords]; // a bit a pixel, of crops that are mended: zeros, then padding
+        uint32_t bits[kWarp][kWords | 1]; // a bit a pixel, of crops that are mended: zeros, then padding; an odd step a crop
     };
     static constexpr int kWarps = sizeof(Memory) > 16384 ? 1 : sizeof(Memory) > 10923 ? 2 : 4;
     static constexpr int kThreads = kWarps * kWarp;

@@ -152,7 +152,7 @@ __device__ __forceinline__ void find_padded_rows(const ChannelView& view, const 
 /// border for what is left out.
 template <int kSide>
 __device__ __forceinline__ Mended mend(const ChannelView& view, const CropWindow& window, bool has_nan,
-                                       uint32_t (&bits)[SmallCrops<kSide>::kWords],
+                                       uint32_t (&bits)[SmallCrops<kSide>::kWords | 1],
                                        float (&border)[math::border_size(kSide, kSide)])
 {
     using Crops = SmallCrops<kSide>;
