@@ -1,5 +1,7 @@
 #include "job.hpp"
 
+#include <algorithm>
+
 #include "spline.hpp"
 
 namespace bench {
@@ -22,12 +24,48 @@ lumicrop_array first(const std::vector<T>& values, int64_t n)
     return lumicrop::array(values.data(), {n});
 }
 
-lumicrop_array images_of(const Source& source, int64_t n)
+lumicrop_array images_of(const Source& source, int64_t first, int64_t n)
 {
+    char* data = static_cast<char*>(source.pixels.data()) + first * source.crop_bytes();
     const int64_t images = is_gathered(source.content) ? source.shape[0] : n;
     if (source.dtype == LUMICROP_F32)
-        return lumicrop::array(static_cast<float*>(source.pixels.data()), {images, source.shape[1], source.shape[2]});
-    return lumicrop::array(static_cast<uint16_t*>(source.pixels.data()), {images, source.shape[1], source.shape[2]});
+        return lumicrop::array(reinterpret_cast<float*>(data), {images, source.shape[1], source.shape[2]});
+    return lumicrop::array(reinterpret_cast<uint16_t*>(data), {images, source.shape[1], source.shape[2]});
+}
+
+/// Each channel's images, for the first `n` detections.
+std::vector<lumicrop_array> images_of(const Source& source, int64_t n)
+{
+    if (source.content != Content::labelled) return {images_of(source, 0, n)};
+    std::vector<lumicrop_array> made;
+    const auto begin = source.columns.ch.begin();
+    int64_t first = 0;
+    for (int32_t channel = 1; channel <= kLabelledChannels; ++channel) {
+        made.push_back(images_of(source, first, std::count(begin, begin + n, channel)));
+        first += std::count(begin, source.columns.ch.end(), channel);
+    }
+    return made;
+}
+
+lumicrop_channel channel_of(Method method, const Source& source, const lumicrop_array& images)
+{
+    lumicrop_channel made = lumicrop::channel();
+    made.images = &images;
+    made.gain = kCamera.gain;
+    made.qe = kCamera.qe;
+    made.camera_offset = kCamera.offset;
+    made.pixel_x_nm = made.pixel_y_nm = kCamera.pixel_nm;
+    made.method = method == Method::sum ? LUMICROP_SUM : LUMICROP_FILTER;
+    if (is_gathered(source.content)) {
+        made.source = LUMICROP_GATHERED;
+        made.crop_height = made.crop_width = source.side;
+    }
+    if (method == Method::gauss || method == Method::gauss_unrotated) made.model = LUMICROP_GAUSS;
+    if (method == Method::spline) {
+        made.model = LUMICROP_SPLINE;
+        made.spline = spline();
+    }
+    return made;
 }
 
 } // namespace
@@ -45,55 +83,48 @@ const char* name(Method method)
 }
 
 Job::Job(Method method, const Source& source, int64_t n)
-    : images_(images_of(source, n)), frame_(first(source.columns.frame, n)), X0_(first(source.columns.X0, n)),
-      Y0_(first(source.columns.Y0, n)), x_fit_(first(source.columns.x_fit, n)), y_fit_(first(source.columns.y_fit, n)),
-      z_fit_(first(source.columns.z_fit, n)), os_fit_(first(source.columns.os_fit, n)),
-      sigma_fit_(first(source.columns.sigma_fit, n)), sigma_x_fit_(first(source.columns.sigma_x_fit, n)),
-      sigma_y_fit_(first(source.columns.sigma_y_fit, n)), sigma_angle_(first(source.columns.sigma_angle, n)),
-      photons_(static_cast<std::size_t>(n)), photons_column_(first(photons_, n)), channel_(lumicrop::channel()),
-      detections_(lumicrop::detections(n)), result_(lumicrop::result())
+    : images_(images_of(source, n)), ch_(first(source.columns.ch, source.columns.ch.empty() ? 0 : n)),
+      frame_(first(source.columns.frame, n)), X0_(first(source.columns.X0, n)), Y0_(first(source.columns.Y0, n)),
+      x_fit_(first(source.columns.x_fit, n)), y_fit_(first(source.columns.y_fit, n)), z_fit_(first(source.columns.z_fit, n)),
+      os_fit_(first(source.columns.os_fit, n)), sigma_fit_(first(source.columns.sigma_fit, n)),
+      sigma_x_fit_(first(source.columns.sigma_x_fit, n)), sigma_y_fit_(first(source.columns.sigma_y_fit, n)),
+      sigma_angle_(first(source.columns.sigma_angle, n)), photons_(static_cast<std::size_t>(n)),
+      photons_column_(first(photons_, n)), detections_(lumicrop::detections(n)), result_(lumicrop::result())
 {
-    channel_.images = &images_;
-    channel_.gain = kCamera.gain;
-    channel_.qe = kCamera.qe;
-    channel_.camera_offset = kCamera.offset;
-    channel_.pixel_x_nm = channel_.pixel_y_nm = kCamera.pixel_nm;
-    channel_.method = method == Method::sum ? LUMICROP_SUM : LUMICROP_FILTER;
-    if (is_gathered(source.content)) {
-        channel_.source = LUMICROP_GATHERED;
-        channel_.crop_height = channel_.crop_width = source.side;
-        detections_.frame = &frame_;
-        detections_.X0 = &X0_;
-        detections_.Y0 = &Y0_;
+    for (const lumicrop_array& images : images_) channels_.push_back(channel_of(method, source, images));
+    if (source.content == Content::labelled) read(detections_.ch, ch_);
+    if (is_gathered(source.content)) read(detections_.frame, frame_);
+    if (is_gathered(source.content) || method != Method::sum) {
+        read(detections_.X0, X0_);
+        read(detections_.Y0, Y0_);
     }
     if (method != Method::sum) {
-        detections_.X0 = &X0_;
-        detections_.Y0 = &Y0_;
-        detections_.x_fit = &x_fit_;
-        detections_.y_fit = &y_fit_;
-        detections_.os_fit = &os_fit_;
+        read(detections_.x_fit, x_fit_);
+        read(detections_.y_fit, y_fit_);
+        read(detections_.os_fit, os_fit_);
     }
     switch (method) {
     case Method::sum: break;
-    case Method::isogauss: detections_.sigma_fit = &sigma_fit_; break;
-    case Method::gauss: detections_.sigma_angle = &sigma_angle_; [[fallthrough]];
+    case Method::isogauss: read(detections_.sigma_fit, sigma_fit_); break;
+    case Method::gauss: read(detections_.sigma_angle, sigma_angle_); [[fallthrough]];
     case Method::gauss_unrotated:
-        channel_.model = LUMICROP_GAUSS;
-        detections_.sigma_x_fit = &sigma_x_fit_;
-        detections_.sigma_y_fit = &sigma_y_fit_;
+        read(detections_.sigma_x_fit, sigma_x_fit_);
+        read(detections_.sigma_y_fit, sigma_y_fit_);
         break;
-    case Method::spline:
-        channel_.model = LUMICROP_SPLINE;
-        channel_.spline = spline();
-        detections_.z_fit = &z_fit_;
-        break;
+    case Method::spline: read(detections_.z_fit, z_fit_); break;
     }
     result_.photons = &photons_column_;
 }
 
+void Job::read(const lumicrop_array*& column, lumicrop_array& from)
+{
+    column = &from;
+    columns_.push_back(&from);
+}
+
 void Job::run(lumicrop::Context& context)
 {
-    context.integrate(&channel_, 1, detections_, result_);
+    context.integrate(channels_, detections_, result_);
 }
 
 } // namespace bench

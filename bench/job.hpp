@@ -28,12 +28,21 @@ public:
     void run(lumicrop::Context& context);
     const std::vector<float>& photons() const { return photons_; }
 
+    /// The arrays of the call, so that their elements can be moved elsewhere: images by channel, columns that the method reads.
+    std::vector<lumicrop_array>& images() { return images_; }
+    const std::vector<lumicrop_array*>& columns() { return columns_; }
+    lumicrop_array& photons_column() { return photons_column_; }
+
 private:
-    lumicrop_array images_, frame_, X0_, Y0_, x_fit_, y_fit_, z_fit_, os_fit_, sigma_fit_, sigma_x_fit_, sigma_y_fit_,
+    void read(const lumicrop_array*& column, lumicrop_array& from);
+
+    std::vector<lumicrop_array> images_;
+    lumicrop_array ch_, frame_, X0_, Y0_, x_fit_, y_fit_, z_fit_, os_fit_, sigma_fit_, sigma_x_fit_, sigma_y_fit_,
         sigma_angle_;
+    std::vector<lumicrop_array*> columns_;
     std::vector<float> photons_;
     lumicrop_array photons_column_;
-    lumicrop_channel channel_;
+    std::vector<lumicrop_channel> channels_;
     lumicrop_detections detections_;
     lumicrop_result result_;
 };

@@ -9,46 +9,34 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <benchmark/benchmark.h>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <optional>
 #include <string>
 
-#include "job.hpp"
-#include "npy.hpp"
+#include "case.hpp"
+#include "cuda_rows.hpp"
 #include "read_bandwidth.hpp"
-#include "source.hpp"
-#include "spline.hpp"
+#include "row.hpp"
+#include "write_crops.hpp"
 
 namespace bench {
 
 namespace {
 
-constexpr int64_t kSides[] = {7, 11, 15};
-constexpr int64_t kMainSide = 11;
 constexpr int64_t kWarmUpCrops = 4096;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 std::size_t stack_bytes = 0;
 
-struct Case
+/// A row of the CPU backend.
+struct CpuCase : Case
 {
-    Method method;
-    int64_t side = kMainSide;
-    lumicrop_dtype dtype = LUMICROP_F32;
-    int threads = 1;
-    Content content = Content::clean;
-    lumicrop_isa isa = LUMICROP_ISA_AUTO;
+    CpuCase(const Case& row, int n, lumicrop_isa set = LUMICROP_ISA_AUTO) : Case(row), threads(n), isa(set) {}
+    int threads;
+    lumicrop_isa isa;
 };
-
-const char* name_of_dtype(lumicrop_dtype dtype)
-{
-    return dtype == LUMICROP_F32 ? "f32" : "u16";
-}
 
 const char* name_of_isa(lumicrop_isa isa)
 {
@@ -60,36 +48,12 @@ const char* name_of_isa(lumicrop_isa isa)
     }
 }
 
-std::string what(const Case& row)
-{
-    const std::string side = std::to_string(row.side);
-    return std::string(name(row.method)) + "/" + side + "x" + side + "/" + name_of_dtype(row.dtype);
-}
-
 /// "filter/isogauss/11x11/f32/threads:2", and what is unusual after that.
-std::string name(const Case& row)
+std::string name(const CpuCase& row)
 {
     std::string made = what(row) + "/threads:" + std::to_string(row.threads);
     if (row.isa != LUMICROP_ISA_AUTO) made += std::string("/isa:") + name_of_isa(row.isa);
-    switch (row.content) {
-    case Content::clean: break;
-    case Content::padded: made += "/padded:every-tenth"; break;
-    case Content::gathered: made += "/gathered:scan-order"; break;
-    case Content::gathered_shuffled: made += "/gathered:any-order"; break;
-    }
-    return made;
-}
-
-/// The source of a row; the one before is let go, so rows of one source stand together.
-const Source& source_for(const Case& row)
-{
-    static std::optional<Source> kept;
-    if (!kept || kept->side != row.side || kept->dtype != row.dtype || kept->content != row.content) {
-        kept.reset();
-        kept.emplace(is_gathered(row.content) ? movie_filling(stack_bytes, row.side, row.content)
-                                              : stack_filling(stack_bytes, row.side, row.dtype, row.content));
-    }
-    return *kept;
+    return made + name_of_content(row.content);
 }
 
 lumicrop::Context context_for(int threads, lumicrop_isa isa)
@@ -115,15 +79,16 @@ double read_seconds(const Source& source, int threads)
 
 void read_row(benchmark::State& state, int threads)
 {
-    const Source& source = source_for({Method::sum});
+    const auto kept = source_for({Method::sum}, stack_bytes);
+    const Source& source = *kept;
     for (auto _ : state) state.SetIterationTime(read_seconds(source, threads));
-    state.counters["bytes/s"] =
-        benchmark::Counter(static_cast<double>(source.pixels.bytes()), benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["bytes/s"] = rate(static_cast<int64_t>(source.pixels.bytes()));
 }
 
-void integrate_row(benchmark::State& state, const Case& row)
+void integrate_row(benchmark::State& state, const CpuCase& row)
 {
-    const Source& source = source_for(row);
+    const auto kept = source_for(row, stack_bytes);
+    const Source& source = *kept;
     lumicrop::Context context = context_for(row.threads, row.isa);
     Job(row.method, source, std::min(source.n(), kWarmUpCrops)).run(context); // wakes the threads
     Job job(row.method, source, source.n());
@@ -137,35 +102,22 @@ void integrate_row(benchmark::State& state, const Case& row)
         state.SetIterationTime(seconds);
     }
     const double pixel_bytes = static_cast<double>(source.n() * source.crop_bytes());
-    constexpr auto rate = benchmark::Counter::kIsIterationInvariantRate;
-    state.counters["crops/s"] = benchmark::Counter(static_cast<double>(source.n()), rate);
-    state.counters["bytes/s"] = benchmark::Counter(pixel_bytes, rate);
+    state.counters["crops/s"] = rate(source.n());
+    state.counters["bytes/s"] = rate(source.n() * source.crop_bytes());
     state.counters["share"] = pixel_bytes / integrating / (static_cast<double>(source.pixels.bytes()) / reading);
 }
 
 /// Time of one call for few crops, which lie in the first cache by then.
-void call_row(benchmark::State& state, const Case& row, int64_t n)
+void call_row(benchmark::State& state, const CpuCase& row, int64_t n)
 {
     const Source source = stack_of(n, row.side, row.dtype, row.content);
     lumicrop::Context context = context_for(row.threads, row.isa);
     Job job(row.method, source, n);
     for (auto _ : state) job.run(context);
-    state.counters["crops/s"] = benchmark::Counter(static_cast<double>(n), benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["crops/s"] = rate(n);
 }
 
-template <class Row>
-auto* register_row(const std::string& name, Row row)
-{
-    return benchmark::RegisterBenchmark(name.c_str(), [row](benchmark::State& state) {
-        try {
-            row(state);
-        } catch (const std::exception& error) {
-            state.SkipWithError(error.what());
-        }
-    });
-}
-
-void register_case(const Case& row)
+void register_case(const CpuCase& row)
 {
     register_row(name(row), [row](benchmark::State& state) { integrate_row(state, row); })
         ->UseManualTime()
@@ -190,71 +142,30 @@ void register_rows()
     for (const int64_t side : kSides)
         for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
             for (const Method method : kMethods)
-                for (const int n : threads) register_case({method, side, dtype, n});
+                for (const int n : threads) register_case({{method, side, dtype}, n});
             // Lesser instruction sets, where the stack is at hand anyway.
             if (side == kMainSide && dtype == LUMICROP_F32)
                 for (const lumicrop_isa isa : {LUMICROP_ISA_AVX2, LUMICROP_ISA_BASELINE})
                     for (const Method method : kMethods)
-                        if (isa < best_isa()) register_case({method, side, dtype, threads.back(), Content::clean, isa});
+                        if (isa < best_isa()) register_case({{method, side, dtype}, threads.back(), isa});
         }
 
     for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16})
         for (const Method method : {Method::sum, Method::isogauss})
-            register_case({method, kMainSide, dtype, threads.back(), Content::padded});
+            register_case({{method, kMainSide, dtype, Content::padded}, threads.back()});
     for (const Content content : {Content::gathered, Content::gathered_shuffled})
         for (const Method method : {Method::sum, Method::isogauss})
-            for (const int n : threads) register_case({method, kMainSide, LUMICROP_U16, n, content});
+            for (const int n : threads) register_case({{method, kMainSide, LUMICROP_U16, content}, n});
 
     for (const Method method : {Method::sum, Method::isogauss})
         for (const int64_t crops : {1, 100})
             for (const int n : threads) {
-                const Case row{method, kMainSide, LUMICROP_F32, n};
+                const CpuCase row({method, kMainSide}, n);
                 register_row("call/" + name(row) + "/crops:" + std::to_string(crops),
                              [=](benchmark::State& state) { call_row(state, row, crops); })
                     ->UseRealTime()
                     ->Unit(benchmark::kMicrosecond);
             }
-}
-
-void write_crops(const std::filesystem::path& folder, int64_t n)
-{
-    std::filesystem::create_directories(folder);
-    SplineData spline = spline_data();
-    write_npy(folder / "tx.npy", lumicrop::column(spline.tx));
-    write_npy(folder / "ty.npy", lumicrop::column(spline.ty));
-    write_npy(folder / "tz.npy", lumicrop::column(spline.tz));
-    write_npy(folder / "coefficients.npy",
-              lumicrop::array(spline.coefficients.data(), {kSplineSide, kSplineSide, kSplineSide}));
-    std::ofstream(folder / "camera.json") << "{\"pixel_nm\": " << kCamera.pixel_nm << ", \"gain\": " << kCamera.gain
-                                          << ", \"qe\": " << kCamera.qe << ", \"offset\": " << kCamera.offset << "}\n";
-
-    lumicrop::Context context = context_for(0, LUMICROP_ISA_AUTO);
-    for (const int64_t side : kSides) {
-        const auto size = folder / (std::to_string(side) + "x" + std::to_string(side));
-        for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
-            const Source source = stack_of(n, side, dtype, Content::clean);
-            for (const Method method : kMethods) {
-                Job job(method, source, n);
-                job.run(context);
-                const auto path = size / name_of_dtype(dtype) / (std::string(name(method)) + ".npy");
-                std::filesystem::create_directories(path.parent_path());
-                write_npy(path, lumicrop::column(job.photons()));
-            }
-            if (dtype != LUMICROP_U16) continue;
-            const Columns& columns = source.columns;
-            write_npy(size / "crops.npy", lumicrop::array(static_cast<uint16_t*>(source.pixels.data()), {n, side, side}));
-            write_npy(size / "X0.npy", lumicrop::column(columns.X0));
-            write_npy(size / "Y0.npy", lumicrop::column(columns.Y0));
-            write_npy(size / "x_fit.npy", lumicrop::column(columns.x_fit));
-            write_npy(size / "y_fit.npy", lumicrop::column(columns.y_fit));
-            write_npy(size / "z_fit.npy", lumicrop::column(columns.z_fit));
-            write_npy(size / "os_fit.npy", lumicrop::column(columns.os_fit));
-            write_npy(size / "sigma_fit.npy", lumicrop::column(columns.sigma_fit));
-            write_npy(size / "sigma_x_fit.npy", lumicrop::column(columns.sigma_x_fit));
-            write_npy(size / "sigma_y_fit.npy", lumicrop::column(columns.sigma_y_fit));
-            write_npy(size / "sigma_angle.npy", lumicrop::column(columns.sigma_angle));
-        }
-    }
 }
 
 /// Twice the last cache that the processor reports, so that nothing of one pass is left for the next; at least 1 GiB, and
@@ -305,7 +216,9 @@ int run(int argc, char** argv)
     benchmark::AddCustomContext("compiler", "GCC " __VERSION__);
 #endif
     register_rows();
+    register_cuda_rows(stack_bytes);
     benchmark::RunSpecifiedBenchmarks();
+    benchmark::ClearRegisteredBenchmarks(); // lets device memory go while there is a device
     benchmark::Shutdown();
     return 0;
 }

@@ -22,6 +22,16 @@ class Reference:
         return float(np.max(np.abs(photons[: len(self.photons)] - self.photons) / self.allowed))
 
 
+def reference(method: str, crops: np.ndarray, fits: dict, spline: dict, camera: dict) -> Reference:
+    """Of the crops and the columns that belong to them."""
+    pixels = crops.astype(float)
+    values = {name: column[: len(crops)].astype(float) for name, column in fits.items()}
+    if method == "sum":
+        return border_median_sum(pixels, camera)
+    psf = psf_of(method, values, spline, crops.shape[1], camera)
+    return matched_filter(pixels, psf, values["os_fit"], camera)
+
+
 def border_median_sum(crops: np.ndarray, camera: dict) -> Reference:
     n, height, width = crops.shape
     ring = np.ones((height, width), bool)

@@ -109,16 +109,9 @@ def spline_of(spline: dict) -> dict:
 
 
 def compared(method: str, crops, fits: dict, spline: dict, camera: dict, lumicrop, seed) -> dict:
-    pixels = crops[:COMPARED].astype(float)
-    values = {name: column[:COMPARED].astype(float) for name, column in fits.items()}
-    if method == "sum":
-        truth = reference.border_median_sum(pixels, camera)
-    else:
-        psf = reference.psf_of(method, values, spline, pixels.shape[1], camera)
-        truth = reference.matched_filter(pixels, psf, values["os_fit"], camera)
+    truth = reference.reference(method, crops[:COMPARED], fits, spline, camera)
     both = min(len(seed), len(lumicrop))
     return {
-        "error lumicrop": truth.worst(lumicrop),
         "error seed": truth.worst(seed),
         "difference": float(np.max(np.abs(lumicrop[:both] - seed[:both]) / np.abs(seed[:both]))),
     }

@@ -22,6 +22,7 @@ inline constexpr Camera kCamera{};
 /// What a fit would tell of each detection, as float32 like most tables.
 struct Columns
 {
+    std::vector<int32_t> ch; ///< one-based; empty where there is one channel
     std::vector<int32_t> frame, X0, Y0;
     std::vector<float> x_fit, y_fit, z_fit, os_fit, sigma_fit, sigma_x_fit, sigma_y_fit, sigma_angle;
 

@@ -20,11 +20,36 @@ int64_t bytes_per_pixel(lumicrop_dtype dtype)
     return dtype == LUMICROP_F32 ? 4 : 2;
 }
 
-const Simulated& simulated(int64_t side)
+/// At least the first `n` of the distinct crops.
+const Simulated& simulated(int64_t side, int64_t n)
 {
     static Simulated kept{0, {}, {}};
-    if (kept.side != side) kept = simulate(side, kDistinctCrops);
+    n = std::min(n, kDistinctCrops);
+    if (kept.side != side || kept.columns.n() < n) kept = simulate(side, n);
     return kept;
+}
+
+/// The channels' labels in any order, as many of each; a multiple of 32, so that every channel's stack begins as aligned as the first.
+std::vector<int32_t> labels(int64_t n)
+{
+    const int64_t each = n / kLabelledChannels / 32 * 32;
+    std::vector<int32_t> made(static_cast<std::size_t>(n), kLabelledChannels);
+    for (int32_t label = 1; label < kLabelledChannels; ++label) std::fill_n(made.begin() + (label - 1) * each, each, label);
+    std::shuffle(made.begin(), made.end(), std::mt19937(kLabelledChannels));
+    return made;
+}
+
+/// Columns in detection order, of crops that stand channel by channel.
+Columns mixed(const Columns& by_channel, const std::vector<int32_t>& labels)
+{
+    int64_t next[kLabelledChannels] = {};
+    for (int32_t channel = 1; channel < kLabelledChannels; ++channel)
+        next[channel] = next[channel - 1] + std::count(labels.begin(), labels.end(), channel);
+    Columns made;
+    made.reserve(by_channel.n());
+    for (const int32_t label : labels) made.append(by_channel, next[label - 1]++);
+    made.ch = labels;
+    return made;
 }
 
 template <class Pixel>
@@ -50,7 +75,7 @@ Block::Block(std::size_t bytes)
 
 Source stack_of(int64_t n, int64_t side, lumicrop_dtype dtype, Content content)
 {
-    const Simulated& from = simulated(side);
+    const Simulated& from = simulated(side, n);
     Source made{
         content, dtype, side, {n, side, side}, Block(static_cast<std::size_t>(n * side * side * bytes_per_pixel(dtype))),
         {}};
@@ -60,6 +85,7 @@ Source stack_of(int64_t n, int64_t side, lumicrop_dtype dtype, Content content)
         fill_stack(static_cast<uint16_t*>(made.pixels.data()), n, from, content);
     made.columns.reserve(n);
     for (int64_t i = 0; i < n; ++i) made.columns.append(from.columns, i % kDistinctCrops);
+    if (content == Content::labelled) made.columns = mixed(made.columns, labels(n));
     return made;
 }
 
@@ -70,7 +96,7 @@ Source stack_filling(std::size_t bytes, int64_t side, lumicrop_dtype dtype, Cont
 
 Source movie_filling(std::size_t bytes, int64_t side, Content content)
 {
-    const Simulated& from = simulated(side);
+    const Simulated& from = simulated(side, kDistinctCrops);
     const int64_t width = kCamera.side_px;
     const int64_t frame_pixels = width * width;
     const int64_t frames = std::max<int64_t>(1, static_cast<int64_t>(bytes) / (frame_pixels * 2));

@@ -12,16 +12,19 @@
 namespace bench {
 
 enum class Content {
-    clean,            ///< a stack of crops, no pixel 0
-    padded,           ///< a stack, every tenth crop with two columns of zeros at its left edge
-    gathered,         ///< a movie; detections frame by frame, in each in scan order, as detectors list them
-    gathered_shuffled ///< a movie; detections frame by frame, in each in any order
+    clean,             ///< a stack of crops, no pixel 0
+    padded,            ///< a stack, every tenth crop with two columns of zeros at its left edge
+    gathered,          ///< a movie; detections frame by frame, in each in scan order, as detectors list them
+    gathered_shuffled, ///< a movie; detections frame by frame, in each in any order
+    labelled ///< a stack for each of kLabelledChannels channels, one after another; detections in any order, labelled
 };
 
 inline bool is_gathered(Content content)
 {
     return content == Content::gathered || content == Content::gathered_shuffled;
 }
+
+inline constexpr int32_t kLabelledChannels = 3;
 
 /// A block of memory, aligned to a cache line.
 class Block

@@ -1,6 +1,6 @@
 """Turn what lumicrop_bench and seed.py measured into one table, one JSON file, and a section of docs/benchmarks.md.
 
-    python table.py --bench bench.json [--seed seed.json ...] --json OUT [--update docs/benchmarks.md] [--quick]
+    python table.py --bench bench.json [--seed seed.json ...] [--errors errors.json] --json OUT [--update docs/benchmarks.md] [--quick]
 """
 
 import argparse
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bench", type=Path, required=True)
     parser.add_argument("--seed", type=Path, action="append", default=[])
+    parser.add_argument("--errors", type=Path)
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--update", type=Path)
     parser.add_argument("--quick", action="store_true")
@@ -53,7 +54,11 @@ def main() -> None:
     chosen = parser.parse_args()
 
     measured = json.loads(chosen.bench.read_text())
+    if chosen.update and measured["context"].get("cuda_emulated") == "yes":
+        raise SystemExit("error: the GPU is emulated; times of the CUDA rows mean nothing and are not written to the page")
     rows = rows_of(measured)
+    if chosen.errors:
+        add_errors(rows, json.loads(chosen.errors.read_text()))
     machine = machine_of(measured["context"], chosen.command)
     for path in chosen.seed:
         seed = json.loads(path.read_text())
@@ -61,7 +66,10 @@ def main() -> None:
         for name, row in seed["rows"].items():
             rows.setdefault(name, {})["seed"] = row
     threads = int(machine["threads"])
-    parts = [heading(machine, chosen.quick), bars(rows, threads), table(rows), ratios(rows, threads, machine["isa"]), calls(rows)]
+    cpu = {name: row for name, row in rows.items() if not name.startswith("cuda/")}
+    cuda = {name.removeprefix("cuda/"): row for name, row in rows.items() if name.startswith("cuda/")}
+    parts = [heading(machine, chosen.quick), bars(cpu, threads), table(cpu), ratios(cpu, threads, machine["isa"]), calls(cpu),
+             cuda_heading(machine, cuda), cuda_table(cuda), calls(cuda)]
     text = "\n\n".join(part for part in parts if part)
     chosen.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
     if chosen.update:
@@ -96,6 +104,16 @@ def rows_of(measured: dict) -> dict:
     return rows
 
 
+def add_errors(rows: dict, errors: dict) -> None:
+    """Largest errors of the same crops, to the rows of all their threads."""
+    for name, row in rows.items():
+        parts = name.removeprefix("cuda/").split("/threads:")
+        found = errors.get(parts[0], {})
+        backend = "cuda" if name.startswith("cuda/") else "cpu"
+        if backend in found and (len(parts) == 1 or parts[1].isdigit()):
+            row["error"] = found[backend]
+
+
 def unit(run: dict) -> float:
     return {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}[run["time_unit"]]
 
@@ -117,7 +135,8 @@ def machine_of(context: dict, command: str) -> dict:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "huge pages": huge_pages(),
-        **{name: context[name] for name in ("lumicrop", "isa", "threads", "compiler", "stack_mib", "last_cache_mib")},
+        **{name: context[name] for name in ("lumicrop", "isa", "threads", "compiler", "stack_mib", "last_cache_mib", "cuda")},
+        **{name: context[name] for name in ("cuda_device", "cuda_emulated") if name in context},
     }
 
 
@@ -183,7 +202,8 @@ def table(rows: dict) -> str:
         if name.startswith("call/") or "seconds" not in row:
             continue
         seed, ratio = row.get("seed", {}), over_seed(row)
-        error = f"{seed['error lumicrop']:.1g} ({seed['error seed']:.1g})" if "error lumicrop" in seed else ""
+        error = f"{row['error']:.1g}" if "error" in row else ""
+        error += f" ({seed['error seed']:.1g})" if "error seed" in seed else ""
         lines.append(
             f"| `{name}` | {millions(row.get('crops/s'))} | {row['bytes/s'] / 1e9:.2f} | "
             f"{'' if 'share' not in row else format(row['share'], '.0%')} | {row.get('spread of share', row['spread']):.0%} | "
@@ -210,6 +230,27 @@ def calls(rows: dict) -> str:
     for name, row in rows.items():
         if name.startswith("call/"):
             lines.append(f"| `{name.removeprefix('call/')}` | {row['seconds'] * 1e6:.2f} | {row['spread']:.0%} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def cuda_heading(machine: dict, rows: dict) -> str:
+    if not rows:
+        return f"No rows of the CUDA backend: {machine['cuda']}."
+    if machine["cuda_emulated"] == "yes":
+        return f"**CUDA on {machine['cuda_device']}: an emulator. The rows show that they run; their times mean nothing.**"
+    return f"CUDA on {machine['cuda_device']}, arrays in its memory unless the name says host."
+
+
+def cuda_table(rows: dict) -> str:
+    lines = ["| CUDA row | M crops/s | GB/s | of bandwidth | spread | error |", "|---|--:|--:|--:|--:|--:|"]
+    for name, row in rows.items():
+        if name.startswith("call/") or "bytes/s" not in row:
+            continue
+        lines.append(
+            f"| `{name}` | {millions(row.get('crops/s'))} | {row['bytes/s'] / 1e9:.2f} | "
+            f"{'' if 'share' not in row else format(row['share'], '.0%')} | {row.get('spread of share', row['spread']):.0%} | "
+            f"{'' if 'error' not in row else format(row['error'], '.1g')} |"
+        )
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
