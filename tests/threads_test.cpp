@@ -45,7 +45,7 @@ TEST_P(Threads, ContextsOnDifferentThreadsWorkAtOnceWithTheSameBits)
         });
     for (std::thread& thread : threads) thread.join();
     for (const auto& outputs : together)
-        for (size_t k = 0; k < all.size(); ++k) EXPECT_EQ(outputs[k].bits, alone[k].bits) << all[k].name;
+        for (size_t k = 0; k < all.size(); ++k) EXPECT_TRUE(test::same_bits(outputs[k].bits, alone[k].bits)) << all[k].name;
 }
 
 TEST_P(Threads, OneSplineServesTwoThreads)
@@ -66,7 +66,7 @@ TEST_P(Threads, OneSplineServesTwoThreads)
             }
         });
     for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(outputs[0].bits, outputs[1].bits);
+    EXPECT_TRUE(test::same_bits(outputs[0].bits, outputs[1].bits));
 }
 
 TEST_P(Threads, ErrorsOfOneThreadDoNotReachTheOther)

@@ -10,14 +10,27 @@ class Vectors : public test::EveryBackend
 {
 };
 
-/// One case with its outputs stored as `column`.
-void check_case(lumicrop_context* context, const std::string& name, lumicrop_dtype output, const std::string& who)
+/// A job with host arrays; on a GPU the arrays may lie where they will, with the same bits.
+test::Outputs run_everywhere(lumicrop_context* context, const test::Job& job, const test::Backend& backend)
 {
+    test::Outputs outputs = test::run_job(context, job);
+    for (const test::Placement& placement : test::placements(backend, job.name.size()))
+        if (placement.where != test::Placement::host) {
+            EXPECT_TRUE(test::same_bits(test::run_job(context, job, placement).bits, outputs.bits))
+                << backend.name << ", " << job.name << ", " << placement.name();
+        }
+    return outputs;
+}
+
+/// One case with its outputs stored as `column`.
+void check_case(lumicrop_context* context, const std::string& name, lumicrop_dtype output, const test::Backend& backend)
+{
+    const std::string& who = backend.name;
     test::StoredCase stored = test::load_case(name);
     stored.job.output = output;
     const bool float32 = output == LUMICROP_F32;
     const test::Expected expected = test::expect(stored.job);
-    const test::Outputs found = test::run_job(context, stored.job);
+    const test::Outputs found = run_everywhere(context, stored.job, backend);
     test::agrees(stored.job, expected, found, who);
     test::expect_photons_near(name, found.photons, stored.outputs.intensity, expected, false, float32);
     for (size_t i = 0; i < expected.answers.size(); ++i) {
@@ -59,7 +72,7 @@ TEST_P(Vectors, EveryRowOfEveryVectorLiesWithinSpec)
     EXPECT_EQ(names.size(), 27U);
     const test::Context context = test::make_context(GetParam());
     for (const std::string& name : names)
-        for (lumicrop_dtype output : {LUMICROP_F32, LUMICROP_F64}) check_case(context.get(), name, output, GetParam().name);
+        for (lumicrop_dtype output : {LUMICROP_F32, LUMICROP_F64}) check_case(context.get(), name, output, GetParam());
 }
 
 TEST_P(Vectors, ANanSigmaGivesNanWhereTheSeedReadItAsTiny)
@@ -83,13 +96,13 @@ TEST_P(Movies, EveryRowLiesWithinSpecGatheredAndGiven)
         if (const std::string missing = test::missing_file(name); !missing.empty())
             GTEST_SKIP() << missing << " is not here";
         const test::StoredMovie stored = test::load_movie(name);
-        const test::Outputs precise = test::run_job(context.get(), stored.filter_float64);
+        const test::Outputs precise = run_everywhere(context.get(), stored.filter_float64, GetParam());
         test::agrees(stored.filter_float64, test::expect(stored.filter_float64), precise, GetParam().name);
         for (const auto& [gathered, seed] :
              {std::pair{stored.sum, stored.out_sum}, std::pair{stored.filter, stored.out_filter}}) {
             for (const test::Job& job : {gathered, test::as_given(gathered)}) {
                 const test::Expected expected = test::expect(job);
-                const test::Outputs found = test::run_job(context.get(), job);
+                const test::Outputs found = run_everywhere(context.get(), job, GetParam());
                 test::agrees(job, expected, found, GetParam().name);
                 test::expect_photons_near(name, found.photons, seed, expected, false, false);
                 if (job.channels[0].method != LUMICROP_SUM) continue;

@@ -40,6 +40,11 @@ TEST(Options, BeginAsTheHeaderSays)
     EXPECT_EQ(options.device, -1);
     EXPECT_EQ(options.reserved, 0);
     EXPECT_EQ(options.stream, nullptr);
+    EXPECT_EQ(options.memory_budget, 0);
+    EXPECT_EQ(options.progress, nullptr);
+    EXPECT_EQ(options.progress_data, nullptr);
+    EXPECT_EQ(options.workspace, nullptr);
+    EXPECT_EQ(options.workspace_bytes, 0);
     lumicrop_channel channel;
     ASSERT_EQ(lumicrop_channel_init(&channel, sizeof channel), LUMICROP_OK);
     EXPECT_EQ(channel.source, LUMICROP_GIVEN);
@@ -88,6 +93,39 @@ TEST(Options, ThatMakeNoSenseAreRefused)
     EXPECT_EQ(create(options, "struct_size"), LUMICROP_INVALID_ARGUMENT);
 }
 
+/// Whatever the backend: a number that is wrong is wrong before anyone looks for a GPU.
+TEST(Options, OfSizesBelowZeroAreRefused)
+{
+    for (lumicrop_backend backend : {LUMICROP_BACKEND_AUTO, LUMICROP_BACKEND_CPU, LUMICROP_BACKEND_CUDA})
+        for (int64_t size : {int64_t{-1}, INT64_MIN}) {
+            lumicrop_options options = default_options();
+            options.backend = backend;
+            options.memory_budget = size;
+            EXPECT_EQ(create(options, "memory_budget"), LUMICROP_INVALID_ARGUMENT) << backend;
+            options = default_options();
+            options.backend = backend;
+            options.workspace_bytes = size;
+            EXPECT_EQ(create(options, "workspace_bytes"), LUMICROP_INVALID_ARGUMENT) << backend;
+            options = default_options();
+            options.backend = backend;
+            options.device = -2;
+            EXPECT_EQ(create(options, "device"), LUMICROP_INVALID_ARGUMENT) << backend;
+        }
+}
+
+TEST(Options, OfAWorkspaceAreRefusedOnTheCpuAndABudgetIsNot)
+{
+    lumicrop_options options = default_options();
+    options.backend = LUMICROP_BACKEND_CPU;
+    options.workspace = &options;
+    options.workspace_bytes = sizeof options;
+    EXPECT_EQ(create(options, "workspace"), LUMICROP_INVALID_ARGUMENT);
+    options = default_options();
+    options.backend = LUMICROP_BACKEND_CPU;
+    options.memory_budget = 1;
+    EXPECT_EQ(create(options), LUMICROP_OK) << lumicrop_last_error();
+}
+
 TEST(Options, WithoutAnyMakeAWorkingContext)
 {
     lumicrop_context* context = nullptr;
@@ -130,11 +168,23 @@ TEST(Backends, SayWhetherTheyAreCompiledInFoundAndUsable)
     EXPECT_EQ(info.backend, LUMICROP_BACKEND_CUDA);
     EXPECT_STRNE(info.reason, "");
     EXPECT_EQ(info.usable == 1, test::why_unusable({"cuda", LUMICROP_BACKEND_CUDA, LUMICROP_ISA_AUTO}).empty());
+    lumicrop_options options = default_options();
+    options.backend = LUMICROP_BACKEND_CUDA;
     if (info.compiled_in == 0) {
-        lumicrop_options options = default_options();
-        options.backend = LUMICROP_BACKEND_CUDA;
+        EXPECT_EQ(info.n_devices, 0);
         EXPECT_EQ(create(options, "CUDA"), LUMICROP_UNSUPPORTED);
+    } else if (info.usable == 0) {
+        const lumicrop_status status = create(options);
+        EXPECT_TRUE(status == LUMICROP_NO_DEVICE || status == LUMICROP_DRIVER_TOO_OLD ||
+                    status == LUMICROP_NO_KERNEL_IMAGE || status == LUMICROP_CUDA_FAILURE)
+            << lumicrop_status_name(status);
+        EXPECT_EQ(info.found, info.n_devices > 0 ? 1 : 0);
+    } else {
+        EXPECT_EQ(info.found, 1);
+        EXPECT_GE(info.n_devices, 1);
     }
+    EXPECT_EQ(info.isa, 0);
+    EXPECT_EQ(info.n_threads, 0);
     for (lumicrop_backend backend : {0, 3, -1}) EXPECT_EQ(lumicrop_backend_query(backend, &info), LUMICROP_INVALID_ARGUMENT);
     info.struct_size = 0;
     EXPECT_EQ(lumicrop_backend_query(LUMICROP_BACKEND_CPU, &info), LUMICROP_INVALID_ARGUMENT);
@@ -156,6 +206,10 @@ TEST_P(Contexts, SayWhatTheyUse)
         EXPECT_EQ(info.isa, GetParam().isa);
         EXPECT_EQ(info.n_threads, 3);
         EXPECT_EQ(info.device, -1);
+    } else {
+        EXPECT_EQ(info.isa, 0);
+        EXPECT_EQ(info.n_threads, 0);
+        EXPECT_EQ(info.device, 0);
     }
     EXPECT_EQ(lumicrop_synchronize(context.get()), LUMICROP_OK);
     info.struct_size = 0;

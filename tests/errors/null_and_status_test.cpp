@@ -11,14 +11,14 @@ using test::SmallCall;
 TEST(Statuses, EveryStatusHasANameOfItsOwn)
 {
     std::set<std::string> seen;
-    for (lumicrop_status status = LUMICROP_OK; status <= LUMICROP_BAD_INDEX; ++status) {
+    for (lumicrop_status status = LUMICROP_OK; status <= LUMICROP_CANCELLED; ++status) {
         ASSERT_NE(lumicrop_status_name(status), nullptr);
         seen.insert(lumicrop_status_name(status));
     }
-    EXPECT_EQ(seen.size(), 10U);
+    EXPECT_EQ(seen.size(), 11U);
     EXPECT_EQ(seen.count(""), 0U);
     EXPECT_EQ(seen.count("unknown status"), 0U);
-    for (lumicrop_status status : {-1, 10, 77, INT32_MIN, INT32_MAX})
+    for (lumicrop_status status : {-1, 11, 77, INT32_MIN, INT32_MAX})
         EXPECT_STREQ(lumicrop_status_name(status), "unknown status");
     EXPECT_STREQ(lumicrop_status_name(LUMICROP_INVALID_ARGUMENT), "invalid argument");
 }
@@ -87,6 +87,33 @@ TEST_P(NullPointers, OfIntegrateAreRefused)
     refuses("result", [&] { return lumicrop_integrate(context.get(), c.channels.data(), 2, &c.detections, nullptr); },
             {"result"});
     EXPECT_TRUE(c.outputs_untouched());
+}
+
+TEST_P(NullPointers, OfTheQuestionForAWorkspaceAreRefused)
+{
+    const test::Context context = test::make_context(GetParam());
+    SmallCall c;
+    int64_t bytes = -1;
+    const auto ask = [&](lumicrop_context* of, const lumicrop_channel* channels, const lumicrop_detections* detections,
+                         const lumicrop_result* result,
+                         int64_t* answer) { return lumicrop_workspace_bytes(of, channels, 2, detections, result, answer); };
+    const lumicrop_channel* const channels = c.channels.data();
+    refuses("context", [&] { return ask(nullptr, channels, &c.detections, &c.result, &bytes); }, {"context"});
+    refuses("channels", [&] { return ask(context.get(), nullptr, &c.detections, &c.result, &bytes); }, {"channels"});
+    refuses("detections", [&] { return ask(context.get(), channels, nullptr, &c.result, &bytes); }, {"detections"});
+    refuses("result", [&] { return ask(context.get(), channels, &c.detections, nullptr, &bytes); }, {"result"});
+    refuses("bytes", [&] { return ask(context.get(), channels, &c.detections, &c.result, nullptr); }, {"bytes"});
+    EXPECT_EQ(bytes, -1) << "a refusal leaves the answer alone";
+    EXPECT_EQ(ask(context.get(), channels, &c.detections, &c.result, &bytes), LUMICROP_OK) << lumicrop_last_error();
+    if (GetParam().backend == LUMICROP_BACKEND_CPU) {
+        EXPECT_EQ(bytes, 0);
+    } else {
+        EXPECT_GE(bytes, 0);
+    }
+    EXPECT_TRUE(c.outputs_untouched());
+    c.channels[1].gain = -1;
+    refuses("a job that is refused", [&] { return ask(context.get(), channels, &c.detections, &c.result, &bytes); },
+            {"channel 2", "gain"});
 }
 
 TEST_P(NullPointers, ACallThatSucceedsLeavesTheErrorTextAsItIs)

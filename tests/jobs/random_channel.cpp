@@ -8,7 +8,7 @@ namespace test {
 
 namespace {
 
-void choose_size(Chance& chance, SizeClass size, ChannelInput& channel)
+void choose_size(Chance& chance, SizeClass size, int64_t square, ChannelInput& channel)
 {
     const auto side = [&](int64_t low, int64_t high) {
         channel.height = chance.whole(low, high);
@@ -22,10 +22,13 @@ void choose_size(Chance& chance, SizeClass size, ChannelInput& channel)
         if (chance.happens(0.5)) std::swap(channel.height, channel.width);
         break;
     case SizeClass::small: side(2, 7); break;
+    case SizeClass::square: channel.height = channel.width = square; break;
     case SizeClass::medium: side(8, 15); break;
     case SizeClass::large: side(16, 32); break;
     case SizeClass::huge: side(33, chance.happens(0.15) ? 128 : 64); break;
     }
+    const bool has_a_class_of_its_own = std::count(square_sides.begin(), square_sides.end(), channel.height) == 1;
+    if (size != SizeClass::square && channel.height == channel.width && has_a_class_of_its_own) --channel.width;
 }
 
 void choose_camera(Chance& chance, ChannelInput& channel)
@@ -62,6 +65,7 @@ int64_t random_count(Chance& chance, SizeClass size)
     case SizeClass::small:
         if (chance.happens(0.01)) return chance.whole(800, 1800);
         return chance.happens(0.2) ? chance.whole(40, 130) : chance.whole(1, 36);
+    case SizeClass::square: return chance.happens(0.3) ? chance.whole(33, 200) : chance.whole(1, 32);
     case SizeClass::medium: return chance.happens(0.2) ? chance.whole(30, 70) : chance.whole(1, 20);
     case SizeClass::large: return chance.happens(0.1) ? chance.whole(17, 24) : chance.whole(1, 5);
     case SizeClass::huge: break;
@@ -69,12 +73,12 @@ int64_t random_count(Chance& chance, SizeClass size)
     return chance.whole(1, 2);
 }
 
-ChannelInput random_channel(Chance& chance, const Cell& cell, int64_t n)
+ChannelInput random_channel(Chance& chance, const Cell& cell, int64_t n, int64_t side)
 {
     ChannelInput channel;
     channel.dtype = cell.dtype;
     channel.n = n;
-    choose_size(chance, cell.size, channel);
+    choose_size(chance, cell.size, side, channel);
     choose_camera(chance, channel);
     channel.method = cell.method == Photometry::sum ? LUMICROP_SUM : LUMICROP_FILTER;
     channel.model = cell.method == Photometry::gauss    ? LUMICROP_GAUSS

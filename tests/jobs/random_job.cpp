@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace test {
 
@@ -16,15 +17,36 @@ int64_t random_channel_count(uint64_t seed, uint64_t number)
     return chance.happens(0.3) ? 1 : chance.whole(2, 5);
 }
 
-/// The slot-th channel of the sequence: all cells in a random order, then all again in another.
-Cell cell_of_slot(uint64_t seed, uint64_t slot)
+/// One round of the sequence: every cell once, the cells of squares twice.
+std::vector<Cell> cells_of_a_round()
 {
     std::vector<Cell> cells = all_cells();
+    for (const Cell& cell : all_cells())
+        if (cell.size == SizeClass::square) cells.push_back(cell);
+    return cells;
+}
+
+struct Slot
+{
+    Cell cell;
+    int64_t side; ///< of a square: each side comes with each dtype and method once or twice a round
+    uint64_t round;
+};
+
+/// The slot-th channel of the sequence: a round in a random order, then another in another.
+Slot slot_of(uint64_t seed, uint64_t slot)
+{
+    const std::vector<Cell> cells = cells_of_a_round();
+    std::vector<size_t> order(cells.size());
+    std::iota(order.begin(), order.end(), size_t{0});
     const uint64_t round = slot / cells.size();
     Chance chance(seed ^ 0xCE115, round);
     for (size_t i = cells.size(); --i > 0;)
-        std::swap(cells[i], cells[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i)))]);
-    return cells[slot % cells.size()];
+        std::swap(order[i], order[static_cast<size_t>(chance.whole(0, static_cast<int64_t>(i)))]);
+    const size_t chosen = order[slot % cells.size()];
+    const bool again = chosen >= all_cells().size();
+    const size_t visit = static_cast<size_t>(cells[chosen].padding - 1) + (again ? 3 : 0); // of six in a round
+    return {cells[chosen], square_sides[(visit + round) % square_sides.size()], round};
 }
 
 /// One job's columns, filled detection by detection.
@@ -203,6 +225,11 @@ uint64_t channels_before(uint64_t seed, uint64_t jobs)
     return channels;
 }
 
+uint64_t channels_of_a_round()
+{
+    return cells_of_a_round().size();
+}
+
 Job random_job(uint64_t seed, uint64_t number)
 {
     Job job;
@@ -213,10 +240,12 @@ Job random_job(uint64_t seed, uint64_t number)
     const uint64_t first_slot = channels_before(seed, number);
     const int64_t n_channels = random_channel_count(seed, number);
     for (int64_t k = 0; k < n_channels; ++k) {
-        const Cell cell = cell_of_slot(seed, first_slot + static_cast<uint64_t>(k));
+        const Slot slot = slot_of(seed, first_slot + static_cast<uint64_t>(k));
+        const Cell& cell = slot.cell;
         const bool big = number % 500 == 7 && k == 0 && cell.size <= SizeClass::medium; // a few jobs of thousands of crops
-        job.channels.push_back(
-            random_channel(chance, cell, big ? chance.whole(3000, 4500) : random_count(chance, cell.size)));
+        int64_t n = big ? chance.whole(3000, 4500) : random_count(chance, cell.size);
+        if (slot.round == 0) n = std::max<int64_t>(n, 1); // the first round meets every cell
+        job.channels.push_back(random_channel(chance, cell, n, slot.side));
         job.n += job.channels.back().n;
     }
     job.origin = chance.happens(0.25) ? LUMICROP_PIXEL_CORNER : LUMICROP_FIRST_PIXEL;

@@ -13,4 +13,7 @@ Job random_job(uint64_t seed, uint64_t number);
 /// Channels of the first `jobs` jobs together: the cells they visit.
 uint64_t channels_before(uint64_t seed, uint64_t jobs);
 
+/// Channels after which every cell has been visited once more.
+uint64_t channels_of_a_round();
+
 } // namespace test

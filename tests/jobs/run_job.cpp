@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <stdexcept>
+
 namespace test {
 
 SplineHandle make_spline(const SplineInput& input)
@@ -19,22 +22,68 @@ SplineHandle make_spline(const SplineInput& input)
     return SplineHandle(spline);
 }
 
+std::string Placement::name() const
+{
+    const char* const names[] = {"host arrays", "device arrays", "mixed arrays", "inputs on the device",
+                                 "outputs on the device"};
+    return names[where] + (where == host ? std::string() : " (placement seed " + std::to_string(seed) + ")");
+}
+
+std::vector<Placement> placements(const Backend& backend, uint64_t seed)
+{
+    std::vector<Placement> all = {{Placement::host, seed}};
+    if (backend.backend == LUMICROP_BACKEND_CUDA)
+        all.insert(all.end(), {{Placement::device, seed}, {Placement::mixed, seed}});
+    return all;
+}
+
+testing::AssertionResult same_bits(const std::vector<std::vector<uint8_t>>& found,
+                                   const std::vector<std::vector<uint8_t>>& wanted)
+{
+    const char* const names[] = {"photons", "background", "psf_sum", "denominator", "flags"};
+    if (found.size() != 5 || wanted.size() != 5) return testing::AssertionFailure() << "not five columns";
+    for (size_t column = 0; column < 5; ++column) {
+        if (found[column].size() != wanted[column].size())
+            return testing::AssertionFailure() << names[column] << ": other sizes";
+        const auto [at, there] = std::mismatch(found[column].begin(), found[column].end(), wanted[column].begin());
+        if (at == found[column].end()) continue;
+        return testing::AssertionFailure()
+               << names[column] << " differ, first in byte " << at - found[column].begin() << " of " << found[column].size()
+               << ": " << int{*at} << ", " << int{*there} << " expected";
+    }
+    return testing::AssertionSuccess();
+}
+
+const lumicrop_array* LaidOut::place(std::unique_ptr<TypedArray> array, DeviceMirror::Role role)
+{
+    arrays_.push_back(std::move(array));
+    const bool is_output = role == DeviceMirror::Role::output;
+    const bool heads = chance_.happens(0.5);
+    const int64_t shift = chance_.happens(0.5) ? 0 : chance_.whole(1, 7);
+    const bool on_device = placement_.where == Placement::device || (placement_.where == Placement::mixed && heads) ||
+                           (placement_.where == Placement::inputs && !is_output) ||
+                           (placement_.where == Placement::outputs && is_output);
+    if (on_device) mirrors_.push_back(std::make_unique<DeviceMirror>(*arrays_.back(), role, shift));
+    return arrays_.back()->get();
+}
+
 const lumicrop_array* LaidOut::lay(const Column& column)
 {
     if (!column) return nullptr;
     const auto n = static_cast<int64_t>(column->values.size());
-    arrays_.push_back(std::make_unique<TypedArray>(column->dtype, std::vector<int64_t>{n}, column->values, column->layout));
-    return arrays_.back()->get();
+    return place(std::make_unique<TypedArray>(column->dtype, std::vector<int64_t>{n}, column->values, column->layout),
+                 DeviceMirror::Role::input);
 }
 
 const lumicrop_array* LaidOut::output(lumicrop_dtype dtype, const Job& job)
 {
-    arrays_.push_back(std::make_unique<TypedArray>(dtype, std::vector<int64_t>{job.n}, job.output_layout));
+    const lumicrop_array* const column = place(
+        std::make_unique<TypedArray>(dtype, std::vector<int64_t>{job.n}, job.output_layout), DeviceMirror::Role::output);
     outputs_.push_back(arrays_.back().get());
-    return arrays_.back()->get();
+    return column;
 }
 
-LaidOut::LaidOut(const Job& job)
+LaidOut::LaidOut(const Job& job, const Placement& placement) : placement_(placement), chance_(placement.seed, 0x91ACE)
 {
     for (const ChannelInput& input : job.channels) {
         lumicrop_channel channel;
@@ -43,8 +92,8 @@ LaidOut::LaidOut(const Job& job)
         const std::vector<int64_t> shape = given
                                                ? std::vector<int64_t>{input.n, input.height, input.width}
                                                : std::vector<int64_t>{input.n_frames, input.frame_height, input.frame_width};
-        arrays_.push_back(std::make_unique<TypedArray>(input.dtype, shape, input.pixels, input.layout));
-        channel.images = arrays_.back()->get();
+        channel.images =
+            place(std::make_unique<TypedArray>(input.dtype, shape, input.pixels, input.layout), DeviceMirror::Role::input);
         channel.source = input.source;
         channel.method = input.method;
         channel.model = input.model;
@@ -76,6 +125,9 @@ LaidOut::LaidOut(const Job& job)
     detections.n = job.n;
     detections.origin = job.origin;
     detections.ch = lay(job.ch);
+    if (detections.ch != nullptr && detections.ch->memory == LUMICROP_DEVICE) // where nobody can count them
+        for (size_t k = 0; k < channels.size(); ++k)
+            if (channels[k].source == LUMICROP_GATHERED) channels[k].n_detections = job.channels[k].n;
     detections.frame = lay(job.frame);
     detections.X0 = lay(job.X0);
     detections.Y0 = lay(job.Y0);
@@ -102,6 +154,8 @@ lumicrop_status LaidOut::integrate(lumicrop_context* context)
 
 Outputs LaidOut::outputs() const
 {
+    for (const auto& mirror : mirrors_)
+        if (mirror->is_output()) mirror->fetch();
     Outputs out;
     out.photons = outputs_[0]->values();
     out.background = outputs_[1]->values();
@@ -115,15 +169,48 @@ Outputs LaidOut::outputs() const
     return out;
 }
 
-Outputs run_job(lumicrop_context* context, const Job& job)
+bool LaidOut::outputs_untouched() const
 {
-    LaidOut call(job);
+    for (const auto& mirror : mirrors_)
+        if (mirror->is_output()) mirror->fetch();
+    for (const TypedArray* column : outputs_)
+        if (!column->untouched()) return false;
+    return true;
+}
+
+void LaidOut::clear_outputs()
+{
+    for (TypedArray* column : outputs_) column->clear();
+    for (const auto& mirror : mirrors_)
+        if (mirror->is_output()) mirror->upload();
+}
+
+bool LaidOut::inputs_unchanged() const
+{
+    for (const auto& mirror : mirrors_)
+        if (!mirror->is_output() && !mirror->unchanged()) return false;
+    return true;
+}
+
+DeviceMirror& LaidOut::mirror_of(const lumicrop_array* array) const
+{
+    for (const auto& mirror : mirrors_)
+        if (mirror->array().get() == array) return *mirror;
+    throw std::logic_error("this array does not lie on the device");
+}
+
+Outputs run_job(lumicrop_context* context, const Job& job, const Placement& placement)
+{
+    LaidOut call(job, placement);
+    const std::string what = job.name + ", " + placement.name();
     const lumicrop_status status = call.integrate(context);
-    EXPECT_EQ(status, LUMICROP_OK) << job.name << ": " << lumicrop_last_error();
+    EXPECT_EQ(status, LUMICROP_OK) << what << ": " << lumicrop_last_error();
+    EXPECT_EQ(lumicrop_synchronize(context), LUMICROP_OK) << what << ": " << lumicrop_last_error();
     Outputs out = call.outputs();
     out.status = status;
     out.error = lumicrop_last_error();
-    EXPECT_TRUE(out.gaps_untouched) << job.name << ": something was written beside the output columns";
+    EXPECT_TRUE(out.gaps_untouched) << what << ": something was written beside the output columns";
+    EXPECT_TRUE(call.inputs_unchanged()) << what << ": an input was written";
     return out;
 }
 

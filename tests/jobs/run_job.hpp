@@ -1,6 +1,9 @@
 // Lays a job out in memory, calls the library, and brings the columns back.
 #pragma once
 
+#include "../support/device_mirror.hpp"
+#include "../support/every_backend.hpp"
+#include "chance.hpp"
 #include "job.hpp"
 
 #include <string>
@@ -18,6 +21,10 @@ struct Outputs
     bool gaps_untouched = true;
 };
 
+/// Five columns of the same bits; else the first place where they are not.
+testing::AssertionResult same_bits(const std::vector<std::vector<uint8_t>>& found,
+                                   const std::vector<std::vector<uint8_t>>& wanted);
+
 struct DestroySpline
 {
     void operator()(lumicrop_spline* spline) const { lumicrop_spline_destroy(spline); }
@@ -27,28 +34,57 @@ using SplineHandle = std::unique_ptr<lumicrop_spline, DestroySpline>;
 /// The library's spline of these values; the running test fails where it is refused.
 SplineHandle make_spline(const SplineInput& input);
 
-/// A job's arrays and structs, ready to be passed again and again.
+/// In whose memory the arrays of a job lie.
+struct Placement
+{
+    enum Where {
+        host,
+        device,
+        mixed,
+        inputs,
+        outputs
+    }; ///< mixed: a coin for each array; inputs, outputs: these on the device
+    Where where = host;
+    uint64_t seed = 0; ///< of the coins, and of how far from an aligned address the arrays begin
+
+    std::string name() const;
+};
+
+/// Where the arrays may lie for this backend: on the host; for a GPU also on the device, and here and there.
+std::vector<Placement> placements(const Backend& backend, uint64_t seed);
+
+/// A job's arrays and structs, ready to be passed again and again. While labels lie on the device, the channels that gather
+/// state their number of detections.
 class LaidOut
 {
 public:
-    explicit LaidOut(const Job& job);
+    explicit LaidOut(const Job& job, const Placement& placement = {});
     lumicrop_status integrate(lumicrop_context* context);
-    Outputs outputs() const;
+    Outputs outputs() const; ///< after whatever fills device arrays has been waited for
+    bool outputs_untouched() const;
+    void clear_outputs();
+    bool inputs_unchanged() const; ///< those on the device
+    const std::vector<std::unique_ptr<DeviceMirror>>& mirrors() const { return mirrors_; }
+    DeviceMirror& mirror_of(const lumicrop_array* array) const;
 
     std::vector<lumicrop_channel> channels;
     lumicrop_detections detections{};
     lumicrop_result result{};
 
 private:
+    const lumicrop_array* place(std::unique_ptr<TypedArray> array, DeviceMirror::Role role);
     const lumicrop_array* lay(const Column& column);
     const lumicrop_array* output(lumicrop_dtype dtype, const Job& job);
 
+    Placement placement_;
+    Chance chance_;
     std::vector<std::unique_ptr<TypedArray>> arrays_;
+    std::vector<std::unique_ptr<DeviceMirror>> mirrors_;
     std::vector<TypedArray*> outputs_;
     std::vector<SplineHandle> splines_;
 };
 
-/// Lays out, calls once, and fails the running test on any status but OK.
-Outputs run_job(lumicrop_context* context, const Job& job);
+/// Lays out, calls once, waits, and fails the running test on any status but OK.
+Outputs run_job(lumicrop_context* context, const Job& job, const Placement& placement = {});
 
 } // namespace test

@@ -45,7 +45,8 @@ TEST(BSpline, WeightsAreThoseOfTheRecursionForAnyKnots)
             last = at;
         }
         const double low = t[3], high = t[static_cast<std::size_t>(n)];
-        const KnotAxis axis{t.data(), polynomials.data(), n, static_cast<double>(n - kDegree) / (high - low)};
+        const KnotAxis axis{t.data(), &polynomials.front().power[0][0], kOrder * kOrder, n,
+                            static_cast<double>(n - kDegree) / (high - low)};
         for (int step = 0; step <= 200; ++step) {
             const double x = step == 200 ? high : low + (high - low) * step / 200;
             const Knot found = find_knot(axis, x);

@@ -4,20 +4,15 @@
 
 namespace test {
 
-namespace {
-
-lumicrop_status create(const Backend& backend, int64_t n_threads, lumicrop_context** context)
+lumicrop_options options_for(const Backend& backend, int64_t n_threads)
 {
     lumicrop_options options;
-    const lumicrop_status status = lumicrop_options_init(&options, sizeof options);
-    if (status != LUMICROP_OK) return status;
+    EXPECT_EQ(lumicrop_options_init(&options, sizeof options), LUMICROP_OK);
     options.backend = backend.backend;
     options.isa = backend.isa;
     options.n_threads = n_threads;
-    return lumicrop_context_create(&options, context);
+    return options;
 }
-
-} // namespace
 
 std::vector<Backend> all_backends()
 {
@@ -36,7 +31,8 @@ std::vector<Backend> all_backends()
 std::string why_unusable(const Backend& backend)
 {
     lumicrop_context* context = nullptr;
-    const lumicrop_status status = create(backend, 0, &context);
+    const lumicrop_options options = options_for(backend);
+    const lumicrop_status status = lumicrop_context_create(&options, &context);
     lumicrop_context_destroy(context);
     if (status == LUMICROP_OK) return "";
     return std::string(lumicrop_status_name(status)) + ": " + lumicrop_last_error();
@@ -50,11 +46,16 @@ std::vector<Backend> usable_backends()
     return usable;
 }
 
-Context make_context(const Backend& backend, int64_t n_threads)
+Context make_context(const lumicrop_options& options)
 {
     lumicrop_context* context = nullptr;
-    EXPECT_EQ(create(backend, n_threads, &context), LUMICROP_OK) << backend.name << ": " << lumicrop_last_error();
+    EXPECT_EQ(lumicrop_context_create(&options, &context), LUMICROP_OK) << lumicrop_last_error();
     return Context(context);
+}
+
+Context make_context(const Backend& backend, int64_t n_threads)
+{
+    return make_context(options_for(backend, n_threads));
 }
 
 } // namespace test

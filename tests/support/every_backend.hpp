@@ -39,8 +39,15 @@ std::string why_unusable(const Backend& backend);
 
 std::vector<Backend> usable_backends();
 
+/// Options for a context of this backend, all else by default.
+lumicrop_options options_for(const Backend& backend, int64_t n_threads = 0);
+
 /// A context; the running test fails where it cannot be had.
+Context make_context(const lumicrop_options& options);
 Context make_context(const Backend& backend, int64_t n_threads = 0);
+
+/// The GPU is a program that interprets kernels on the CPU: tests that measure nothing take less of everything.
+bool gpu_is_emulated();
 
 class EveryBackend : public testing::TestWithParam<Backend>
 {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -97,7 +98,7 @@ TypedArray::TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const s
 {
     array_.dtype = dtype;
     lay_out(layout, 0xFF); // NaN to a float, the largest or -1 to an integer
-    for (int64_t i = 0; i < elements(); ++i) write_element(dtype, element(i), values[static_cast<size_t>(i)]);
+    for (int64_t i = 0; i < elements(); ++i) write(i, values[static_cast<size_t>(i)]);
 }
 
 TypedArray::TypedArray(lumicrop_dtype dtype, std::vector<int64_t> shape, const Layout& layout) : shape_(std::move(shape))
@@ -127,11 +128,29 @@ void TypedArray::lay_out(const Layout& layout, uint8_t filler)
     }
     constexpr int64_t margin = 16; // bytes around the array that nobody may write; the array stays aligned
     memory_.assign(static_cast<size_t>(step + 2 * margin), filler);
-    begin_ = memory_.data() + margin + backwards;
+    first_element_ = margin + backwards;
     const lumicrop_dtype dtype = array_.dtype;
-    EXPECT_EQ(lumicrop_array_init(&array_, sizeof array_, begin_, dtype, static_cast<int64_t>(axes), shape_.data()),
+    EXPECT_EQ(lumicrop_array_init(&array_, sizeof array_, memory_.data() + first_element_, dtype, static_cast<int64_t>(axes),
+                                  shape_.data()),
               LUMICROP_OK);
     for (size_t axis = 0; axis < axes; ++axis) array_.strides[axis] = strides[axis];
+}
+
+int64_t TypedArray::begin_of_elements() const
+{
+    int64_t begin = first_element_;
+    for (size_t axis = 0; axis < shape_.size(); ++axis)
+        begin += std::min<int64_t>(array_.strides[axis], 0) * std::max<int64_t>(shape_[axis] - 1, 0);
+    return begin;
+}
+
+int64_t TypedArray::end_of_elements() const
+{
+    if (elements() == 0) return begin_of_elements();
+    int64_t end = first_element_ + size_of(array_.dtype);
+    for (size_t axis = 0; axis < shape_.size(); ++axis)
+        end += std::max<int64_t>(array_.strides[axis], 0) * (shape_[axis] - 1);
+    return end;
 }
 
 int64_t TypedArray::elements() const
@@ -141,14 +160,19 @@ int64_t TypedArray::elements() const
     return count;
 }
 
-uint8_t* TypedArray::element(int64_t flat) const
+const uint8_t* TypedArray::element(int64_t flat) const
 {
     int64_t offset = 0;
     for (size_t axis = shape_.size(); axis-- > 0;) {
         offset += flat % shape_[axis] * array_.strides[axis];
         flat /= shape_[axis];
     }
-    return begin_ + offset;
+    return memory_.data() + first_element_ + offset;
+}
+
+void TypedArray::write(int64_t flat, double value)
+{
+    write_element(array_.dtype, memory_.data() + (element(flat) - memory_.data()), value);
 }
 
 std::vector<double> TypedArray::values() const
@@ -163,6 +187,16 @@ std::vector<uint8_t> TypedArray::bytes() const
     std::vector<uint8_t> all;
     for (int64_t i = 0; i < elements(); ++i) all.insert(all.end(), element(i), element(i) + size_of(array_.dtype));
     return all;
+}
+
+void TypedArray::write_bits(int64_t flat, uint64_t bits)
+{
+    std::memcpy(memory_.data() + (element(flat) - memory_.data()), &bits, static_cast<size_t>(size_of(array_.dtype)));
+}
+
+void TypedArray::clear()
+{
+    std::fill(memory_.begin(), memory_.end(), filler_);
 }
 
 bool TypedArray::untouched() const

@@ -45,21 +45,28 @@ public:
 
     const lumicrop_array* get() const { return &array_; }
     lumicrop_array& array() { return array_; }
-    std::vector<double> values() const; ///< in C order
-    std::vector<uint8_t> bytes() const; ///< of the elements, in C order
-    bool untouched() const;             ///< every byte still holds the sentinel
-    bool gaps_untouched() const;        ///< every byte that belongs to no element does
+    std::vector<double> values() const;                      ///< in C order
+    std::vector<uint8_t> bytes() const;                      ///< of the elements, in C order
+    bool untouched() const;                                  ///< every byte still holds the sentinel
+    bool gaps_untouched() const;                             ///< every byte that belongs to no element does
+    std::vector<uint8_t>& memory() { return memory_; }       ///< elements, gaps and margins; its size stays
+    int64_t first_element() const { return first_element_; } ///< byte of `memory` where the element 0, 0, 0 begins
+    int64_t begin_of_elements() const;                       ///< and where the lowest one does
+    int64_t end_of_elements() const;                         ///< byte behind the highest one
+    void write(int64_t flat, double value);                  ///< one element, counted in C order
+    void write_bits(int64_t flat, uint64_t bits);            ///< one element's low bytes: whole numbers that no double holds
+    void clear();                                            ///< an output's elements and gaps hold the sentinel again
     static constexpr uint8_t sentinel = 0xA5;
 
 private:
     void lay_out(const Layout& layout, uint8_t filler);
-    uint8_t* element(int64_t flat) const;
+    const uint8_t* element(int64_t flat) const;
     int64_t elements() const;
 
     lumicrop_array array_{};
     std::vector<int64_t> shape_;
     std::vector<uint8_t> memory_;
-    uint8_t* begin_ = nullptr;
+    int64_t first_element_ = 0;
     uint8_t filler_ = 0;
 };
 
