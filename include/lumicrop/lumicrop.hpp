@@ -141,12 +141,18 @@ public:
         integrate(channels.data(), static_cast<int64_t>(channels.size()), detections, result);
     }
 
-    /// Waits for queued work and throws the first deferred failure.
-    void synchronize()
+    /// Device memory that these arguments take where all arrays live on the device: lumicrop_workspace_bytes.
+    int64_t workspace_bytes(const std::vector<lumicrop_channel>& channels, const lumicrop_detections& detections,
+                            const lumicrop_result& result)
     {
-        const lumicrop_status status = lumicrop_synchronize(context_.get());
-        if (status != LUMICROP_OK) throw Error(status, lumicrop_status_name(status));
+        int64_t bytes = 0;
+        check(lumicrop_workspace_bytes(context_.get(), channels.data(), static_cast<int64_t>(channels.size()), &detections,
+                                       &result, &bytes));
+        return bytes;
     }
+
+    /// Waits for queued work and throws the first deferred failure.
+    void synchronize() { check(lumicrop_synchronize(context_.get())); }
 
     lumicrop_context_info info() const
     {

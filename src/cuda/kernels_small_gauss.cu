@@ -14,24 +14,16 @@ __global__ void __launch_bounds__(SmallCrops<kSide>::kThreads, SmallCrops<kSide>
 }
 
 template <int kSide>
-Kernel kernel()
+struct Entry
 {
-    return {reinterpret_cast<const void*>(&gauss_small<kSide>), SmallCrops<kSide>::kThreads, SmallCrops<kSide>::kBytes,
-            SmallCrops<kSide>::kThreads};
-}
+    static auto function() { return &gauss_small<kSide>; }
+};
 
 } // namespace
 
 Kernel small_gauss_kernel(int64_t side)
 {
-    switch (side) {
-    case 7: return kernel<7>();
-    case 9: return kernel<9>();
-    case 11: return kernel<11>();
-    case 13: return kernel<13>();
-    case 15: return kernel<15>();
-    default: return {};
-    }
+    return small_kernel<Entry>(side);
 }
 
 } // namespace cuda

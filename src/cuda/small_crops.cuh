@@ -3,6 +3,7 @@
 // Crops have an odd number of pixels, so that lanes which read the same pixel of their crops meet different banks.
 #pragma once
 
+#include "cuda/kernels.hpp"
 #include "cuda/tile.cuh"
 
 namespace lumicrop {
@@ -92,6 +93,23 @@ __device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Com
             write_outcome(view, place, outcome);
         else
             write_bad_index(view.results, place, view.faults);
+    }
+}
+
+/// The kernel of a side: `Entry<kSide>::function()`. None for sides that have no kernel of their own.
+template <template <int> class Entry>
+Kernel small_kernel(int64_t side)
+{
+    const auto kernel = [](auto entry, auto crops) {
+        return Kernel{reinterpret_cast<const void*>(entry.function()), crops.kThreads, crops.kBytes, crops.kThreads};
+    };
+    switch (side) {
+    case 7: return kernel(Entry<7>(), SmallCrops<7>());
+    case 9: return kernel(Entry<9>(), SmallCrops<9>());
+    case 11: return kernel(Entry<11>(), SmallCrops<11>());
+    case 13: return kernel(Entry<13>(), SmallCrops<13>());
+    case 15: return kernel(Entry<15>(), SmallCrops<15>());
+    default: return {};
     }
 }
 

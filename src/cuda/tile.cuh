@@ -25,11 +25,14 @@ struct TileWindows
     CropWindow at[kWarp];
 };
 
-template <class Pixel>
-struct alignas(4 * sizeof(Pixel) < 16 ? 4 * sizeof(Pixel) : 16) Quad
+/// Adjacent pixels that a lane loads at once.
+template <class Pixel, int kCount>
+struct alignas(kCount * sizeof(Pixel) < 16 ? kCount * sizeof(Pixel) : 16) Run
 {
-    Pixel at[4];
+    Pixel at[kCount];
 };
+template <class Pixel>
+using Quad = Run<Pixel, 4>;
 
 /// How many quads a lane asks for before it uses the first, where a multiprocessor holds `warps` warps: so many that 36 KiB are on their
 /// way to it, and a tile of `quads` a lane is a whole number of times that.
@@ -40,34 +43,38 @@ constexpr int quads_ahead(int quads, int quad_bytes, int warps)
     return quads;
 }
 
-/// Copies as many batches of kAhead quads a lane as there are, from quad `first` of this lane on, then smaller ones.
-template <int kAhead, class Real, class Pixel>
-__device__ __forceinline__ void copy_batches(const Quad<Pixel>* from, int n_quads, int first, Quad<Real>* to)
+/// Copies as many batches of kAhead runs a lane as there are, from run `first` of this lane on, then smaller ones.
+template <int kAhead, class Real, class Pixel, int kCount>
+__device__ __forceinline__ void copy_batches(const Run<Pixel, kCount>* from, int n_runs, int first, Run<Real, kCount>* to)
 {
 #pragma unroll 1
-    for (; first + (kAhead - 1) * kWarp < n_quads; first += kAhead * kWarp) {
-        Quad<Pixel> ahead[kAhead];
+    for (; first + (kAhead - 1) * kWarp < n_runs; first += kAhead * kWarp) {
+        Run<Pixel, kCount> ahead[kAhead];
 #pragma unroll
         for (int k = 0; k < kAhead; ++k) ahead[k] = from[first + k * kWarp];
 #pragma unroll
         for (int k = 0; k < kAhead; ++k) {
-            Quad<Real> converted;
+            Run<Real, kCount> converted;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) converted.at[i] = static_cast<Real>(ahead[k].at[i]);
+            for (int i = 0; i < kCount; ++i) converted.at[i] = static_cast<Real>(ahead[k].at[i]);
             to[first + k * kWarp] = converted;
         }
     }
-    if constexpr (kAhead > 1) copy_batches<(kAhead > 4 ? kAhead / 4 : 1), Real>(from, n_quads, first, to);
+    if constexpr (kAhead > 1) copy_batches<(kAhead > 4 ? kAhead / 4 : 1), Real>(from, n_runs, first, to);
 }
 
-/// Copies `n` adjacent pixels. `from` is aligned for quads.
+/// Copies `n` adjacent pixels, by quads where these are aligned.
 template <int kAhead, class Real, class Pixel>
-__device__ __forceinline__ void copy_quads(const Quad<Pixel>* from, int n, Real* tile)
+__device__ __forceinline__ void copy_adjacent(const Pixel* from, int n, Real* tile)
 {
     const int n_quads = n / 4, lane = static_cast<int>(threadIdx.x) % kWarp;
-    copy_batches<kAhead, Real>(from, n_quads, lane, reinterpret_cast<Quad<Real>*>(tile));
-    const int i = 4 * n_quads + lane;
-    if (i < n) tile[i] = static_cast<Real>(reinterpret_cast<const Pixel*>(from)[i]);
+    const bool aligned = reinterpret_cast<uintptr_t>(from) % alignof(Quad<Pixel>) == 0;
+    if (aligned)
+        copy_batches<kAhead, Real>(reinterpret_cast<const Quad<Pixel>*>(from), n_quads, lane,
+                                   reinterpret_cast<Quad<Real>*>(tile));
+    constexpr int kPixelsAhead = 16;
+    copy_batches<kPixelsAhead, Real>(reinterpret_cast<const Run<Pixel, 1>*>(from), n, (aligned ? 4 * n_quads : 0) + lane,
+                                     reinterpret_cast<Run<Real, 1>*>(tile));
 }
 
 /// Copies the crops pixel by pixel, with zeros outside their windows.
@@ -111,9 +118,9 @@ __device__ __forceinline__ void load_tile(const ChannelView& view, const Shape& 
         const bool adjacent = !view.frame_known && view.images.strides[2] == kSize &&
                               view.images.strides[1] == kSize * shape.width() &&
                               view.images.strides[0] == kSize * shape.pixels();
-        if (adjacent && reinterpret_cast<uintptr_t>(from) % alignof(Quad<Pixel>) == 0)
-            copy_quads<Shape::quads_ahead(sizeof(Quad<Pixel>)), Real>(reinterpret_cast<const Quad<Pixel>*>(from),
-                                                                      n_crops * shape.pixels(), tile);
+        if (adjacent)
+            copy_adjacent<Shape::quads_ahead(sizeof(Quad<Pixel>)), Real>(reinterpret_cast<const Pixel*>(from),
+                                                                         n_crops * shape.pixels(), tile);
         else
             copy_pixels<Real, Pixel>(view, shape, windows, first_crop, n_crops, tile);
     });

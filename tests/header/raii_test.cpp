@@ -29,6 +29,7 @@ TEST(Raii, CountsAndThrowsWithStatusAndText)
     EXPECT_NEAR(photons[0], 250 * 0.5 / 0.8, 4e-6 * 250 * 0.5 / 0.8); // SPEC 7 with sum|crop - b| = 250
     EXPECT_EQ(flags[0], 0U);
     EXPECT_STRNE(context.info().reason, "");
+    EXPECT_EQ(context.workspace_bytes({channel}, lumicrop::detections(1), result), 0); // no labels, no large crops
 
     channel.gain = -1;
     try {
