@@ -1,7 +1,7 @@
 # Whether the CUDA backend is built, for which GPUs, and with which runtime.
 #
-# Sets LUMICROP_HAS_CUDA. The library carries the runtime inside (static cudart), machine code for every major architecture, and
-# PTX for the newest, which drivers translate for GPUs to come.
+# Sets LUMICROP_HAS_CUDA, and cuda_runtime to the target to link, if there is one. The library carries the runtime inside (static
+# cudart), machine code for every major architecture, and PTX for the newest, which drivers translate for GPUs to come.
 set(LUMICROP_HAS_CUDA OFF)
 if(LUMICROP_CUDA STREQUAL "AUTO")
     include(CheckLanguage)
@@ -31,6 +31,11 @@ if(LUMICROP_HAS_CUDA)
         message(FATAL_ERROR "CUDA ${CMAKE_CUDA_COMPILER_VERSION}: 12.0 or newer expected (or -DLUMICROP_CUDA=OFF)")
     endif()
     find_package(CUDAToolkit REQUIRED)
+    if(CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Shared")
+        set(cuda_runtime CUDA::cudart)
+    else()
+        set(cuda_runtime CUDA::cudart_static)
+    endif()
     set(CMAKE_CUDA_STANDARD 17)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     set(CMAKE_CUDA_EXTENSIONS OFF)
