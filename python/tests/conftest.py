@@ -23,7 +23,7 @@ def pytest_configure(config):
 def pytest_runtest_setup(item):
     cuda = lumicrop.backends()[1]
     if not cuda.usable and item.get_closest_marker("cuda"):
-        pytest.skip(f"no GPU can be used: {cuda.reason}")
+        pytest.skip(cuda.reason)
 
 
 def _folder(path, variable):
