@@ -267,7 +267,7 @@ private:
     /// The device's copy of a channel's spline, if it uses one.
     SplineView device_spline(const Channel& channel, const std::string& name)
     {
-        if (channel.method != Method::filter || channel.model != Model::spline) return {};
+        if (!uses_spline(channel)) return {};
         if (const SplineView* known = resources_->splines.find(*channel.spline)) return *known;
         if (is_capturing(stream_))
             refuse(name + " is not on the device yet, and cannot be copied there while the stream is being captured: call "

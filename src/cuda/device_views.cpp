@@ -15,6 +15,11 @@ bool has_host_arrays(const Job& job)
     return found;
 }
 
+bool uses_spline(const Channel& channel)
+{
+    return channel.method == Method::filter && channel.model == Model::spline;
+}
+
 ColumnView as_it_lies(const Column& column)
 {
     return {column.data, column.stride, column.dtype, false};
@@ -28,7 +33,7 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
     const bool gauss = filter && channel.model == Model::gauss;
     const Column& sigma_x = gauss && columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit;
     const Column& sigma_y = gauss && columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit;
-    const bool gaussian = filter && channel.model != Model::spline;
+    const bool gaussian = filter && !uses_spline(channel);
     InputColumns taken{};
     taken.frame = take(columns.frame, channel.gathered);
     taken.X0 = take(columns.X0, filter || channel.frame_known);
@@ -36,7 +41,7 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
     taken.x_fit = take(columns.x_fit, filter);
     taken.y_fit = take(columns.y_fit, filter);
     taken.os_fit = take(columns.os_fit, filter);
-    taken.z_fit = take(columns.z_fit, filter && channel.model == Model::spline);
+    taken.z_fit = take(columns.z_fit, uses_spline(channel));
     taken.sigma_x = take(sigma_x, gaussian);
     taken.sigma_y = take(sigma_y, gaussian);
     taken.sigma_angle = take(columns.sigma_angle, gauss);

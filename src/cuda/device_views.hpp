@@ -12,6 +12,9 @@ namespace cuda {
 /// Whether some array of the job lies in host memory; channels without detections have none.
 bool has_host_arrays(const Job& job);
 
+/// Whether the channel's PSF is a spline.
+bool uses_spline(const Channel& channel);
+
 /// A column in device memory as it lies.
 ColumnView as_it_lies(const Column& column);
 

@@ -1,11 +1,9 @@
 #include "cuda/host_chunks.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "cuda/chunk_layout.hpp"
-#include "cuda/detection_order.hpp"
 #include "cuda/host_order.hpp"
 
 namespace lumicrop {
@@ -19,13 +17,10 @@ constexpr int64_t kMostChunkBytes = int64_t{32} << 20;
 struct Route
 {
     const Channel* channel;
-    int64_t n; // crops that have a detection
-    const int64_t* detections;
     ChunkLayout layout;
     Kernel kernel;
-    Grid grid;
-    int64_t chunk; // crops
     SplineView spline;
+    int64_t chunk; // crops
 };
 
 /// Waits for everything queued before what it reads and writes is given up.
@@ -91,22 +86,13 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
     const int64_t most_scratch = std::min(Launcher::kMostScratch, budget() / 8);
     int64_t scratch = 0, total = 0;
     for (const Channel& channel : job.channels) {
-        const int64_t n = channel.n;
-        if (n == 0) continue;
+        if (channel.n == 0) continue;
         const Kernel kernel = kernel_for(channel);
         const bool needs_positions = channel.positions != nullptr && some_arrays_on_device(job, channel);
-        routes.push_back({&channel,
-                          n,
-                          channel.positions,
-                          ChunkLayout(job, channel, needs_positions),
-                          kernel,
-                          lent.launcher.grid(kernel, n, most_scratch),
-                          0,
-                          {}});
-        if (channel.method == Method::filter && channel.model == Model::spline)
-            routes.back().spline = lent.splines.of(*channel.spline, lent.own_stream);
-        scratch = std::max(scratch, routes.back().grid.scratch_bytes);
-        total += n;
+        routes.push_back({&channel, ChunkLayout(job, channel, needs_positions), kernel,
+                          uses_spline(channel) ? lent.splines.of(*channel.spline, lent.own_stream) : SplineView{}, 0});
+        scratch = std::max(scratch, lent.launcher.grid(kernel, channel.n, most_scratch).scratch_bytes);
+        total += channel.n;
     }
     const int64_t chunk_bytes = std::min(kMostChunkBytes, budget() / 2 - scratch);
     int64_t most_input = 0, most_output = 0;
@@ -119,8 +105,8 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                            std::to_string(2 * (one + scratch)) + " expected for crops of " +
                            std::to_string(route.channel->height) + " x " + std::to_string(route.channel->width) + " pixels",
                        LUMICROP_OUT_OF_MEMORY);
-        } else if (route.layout.bytes_of(route.n) <= chunk_bytes) {
-            chunk = route.n;
+        } else if (route.layout.bytes_of(route.channel->n) <= chunk_bytes) {
+            chunk = route.channel->n;
         } else {
             chunk = std::max<int64_t>((chunk_bytes - one) / std::max<int64_t>(route.layout.bytes_a_crop(), 1), 1);
             if (chunk > 32) chunk = chunk / 32 * 32;
@@ -150,20 +136,21 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         OnItsWay& chunk = on_its_way[which];
         if (chunk.route == nullptr) return;
         check(cudaEventSynchronize(slots_[which].done.get()), "cudaEventSynchronize");
-        chunk.route->layout.unpack(chunk.route->detections, chunk.begin, chunk.end, slots_[which].results.get());
+        chunk.route->layout.unpack(chunk.route->channel->positions, chunk.begin, chunk.end, slots_[which].results.get());
         done += chunk.end - chunk.begin;
         chunk.route = nullptr;
         if (done < total) progress_.tell(done, job.n);
     };
     once_begun([&] {
         int turn = 0;
-        for (const Route& route : routes)
-            for (int64_t begin = 0; begin < route.n; begin += route.chunk, turn = 1 - turn) {
+        for (const Route& route : routes) {
+            const Channel& channel = *route.channel;
+            for (int64_t begin = 0; begin < channel.n; begin += route.chunk, turn = 1 - turn) {
                 finish(turn);
                 Slot& slot = slots_[turn];
-                const int64_t end = std::min(route.n, begin + route.chunk);
+                const int64_t end = std::min(channel.n, begin + route.chunk);
                 const ChunkLayout& layout = route.layout;
-                layout.pack(order.readable(), route.detections, begin, end, slot.inputs.get());
+                layout.pack(order.readable(), channel.positions, begin, end, slot.inputs.get());
                 const auto input = static_cast<std::size_t>(layout.input_bytes());
                 const auto output = static_cast<std::size_t>(layout.bytes()) - input;
                 if (input > 0)
@@ -173,8 +160,8 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                 ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
                 view.spline = route.spline;
                 view.scratch = slot.scratch.get();
-                Grid grid = lent.launcher.grid(route.kernel, end - begin, most_scratch);
-                lent.launcher.launch(route.kernel, view, grid, slot.stream.get());
+                lent.launcher.launch(route.kernel, view, lent.launcher.grid(route.kernel, end - begin, most_scratch),
+                                     slot.stream.get());
                 if (output > 0)
                     check(cudaMemcpyAsync(slot.results.get(), slot.device.get() + input, output, cudaMemcpyDeviceToHost,
                                           slot.stream.get()),
@@ -182,6 +169,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                 check(cudaEventRecord(slot.done.get(), slot.stream.get()), "cudaEventRecord");
                 on_its_way[turn] = {&route, begin, end};
             }
+        }
         finish(turn);
         finish(1 - turn);
     });

@@ -1,7 +1,8 @@
 // Border-median sum of small crops (SPEC section 3), one a lane.
 //
-// All lanes sort their borders in one network. Crops with padding, or with NaN in the border, are mended before: the whole warp works
-// on each of them in turn, finds its padding, and puts stand-ins at the border pixels that are left out.
+// All lanes sort their borders in one network. Crops with padding, or with NaN in the border, are mended before: the whole warp finds
+// the zeros of each of them in turn; then every lane grows the padding of its own crop, and puts stand-ins into its border for the pixels
+// that are left out.
 #pragma once
 
 #include "cuda/small_crops.cuh"
