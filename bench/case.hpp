@@ -18,9 +18,14 @@ struct Case
     int64_t side = kMainSide;
     lumicrop_dtype dtype = LUMICROP_F32;
     Content content = Content::clean;
+
+    int64_t crop_bytes() const { return side * side * bytes_per_pixel(dtype); }
 };
 
 const char* name_of_dtype(lumicrop_dtype dtype);
+
+/// "11x11".
+std::string size_of(int64_t side);
 
 /// "filter/isogauss/11x11/f32".
 std::string what(const Case& row);
@@ -31,7 +36,7 @@ std::string name_of_content(Content content);
 /// The inverse of what(). Throws std::runtime_error for anything else.
 Case case_of(const std::string& what);
 
-/// The source of a row, a gigabyte or so; the one before is let go, so rows of one source stand together.
+/// The source of a row, of so many bytes. The last two are kept, so rows of one source stand together.
 std::shared_ptr<const Source> source_for(const Case& row, std::size_t bytes);
 
 } // namespace bench

@@ -1,13 +1,11 @@
 // Stands in for cuda_rows.cpp in builds without CUDA.
-#include <benchmark/benchmark.h>
-
 #include <iostream>
 
 #include "cuda_rows.hpp"
 
 namespace bench {
 
-void register_cuda_rows(std::size_t)
+void register_cuda_rows(const Plan&)
 {
     benchmark::AddCustomContext("cuda", "not in this build");
     std::cerr << "No rows of the CUDA backend: it is not in this build.\n";

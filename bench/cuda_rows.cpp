@@ -1,20 +1,19 @@
-// Each iteration of a row on device arrays queues a kernel that reads the whole source, then the call, between events of
+// Each sample of a row on device arrays queues a kernel that reads the whole source, then the call, between events of
 // one stream: so both see the same memory at the same clocks, and `share` is the one rate over the other. A row on host
 // arrays times a plain copy to the device from pinned memory, then the call, by the wall.
 #include "cuda_rows.hpp"
 
-#include <chrono>
 #include <cstring>
 #include <iostream>
 
 #include "device.hpp"
-#include "row.hpp"
 
 namespace bench {
 
 namespace {
 
 constexpr int kWarmUpCalls = 10;
+constexpr int kCallsOfSample = 100;
 constexpr std::size_t kCopyBytes = std::size_t{256} << 20;
 
 using Sources = std::shared_ptr<std::unique_ptr<DeviceSource>>; // the one that is on the device, for all rows
@@ -29,44 +28,48 @@ DeviceSource& source_on_device(const Sources& sources, const Case& row, std::siz
     return **sources;
 }
 
-void read_row(benchmark::State& state, const Sources& sources, std::size_t bytes)
+/// Seconds of what `queue` puts on the stream, between events.
+template <class Queue>
+double seconds_on(const Stream& stream, const Event& begin, const Event& end, Queue queue)
 {
-    DeviceSource& source = source_on_device(sources, {Method::sum}, bytes);
+    check_cuda(cudaEventRecord(begin.get(), stream.get()));
+    queue();
+    check_cuda(cudaEventRecord(end.get(), stream.get()));
+    check_cuda(cudaEventSynchronize(end.get()));
+    return seconds_between(begin, end);
+}
+
+void read_row(benchmark::State& state, const Sources& sources, const Plan& plan)
+{
+    DeviceSource& source = source_on_device(sources, {Method::sum}, plan.source_bytes);
     const Stream stream = make_stream();
     const Event begin = make_event(), end = make_event();
     const std::size_t size = source.source()->pixels.bytes();
-    for (int call = 0; call < kWarmUpCalls; ++call) read_on_device(source.pixels(), size, stream.get());
-    for (auto _ : state) {
-        check_cuda(cudaEventRecord(begin.get(), stream.get()));
-        read_on_device(source.pixels(), size, stream.get());
-        check_cuda(cudaEventRecord(end.get(), stream.get()));
-        check_cuda(cudaEventSynchronize(end.get()));
-        state.SetIterationTime(seconds_between(begin, end));
-    }
+    const auto read = [&] { read_on_device(source.pixels(), size, stream.get()); };
+    for (int call = 0; call < kWarmUpCalls; ++call) read();
+    measure_time(state, plan, [&] { return seconds_on(stream, begin, end, read); });
     state.counters["bytes/s"] = rate(static_cast<int64_t>(size));
 }
 
 /// A copy within the device; its bytes count twice, read and written.
-void copy_row(benchmark::State& state, const Sources& sources, std::size_t bytes)
+void copy_row(benchmark::State& state, const Sources& sources, const Plan& plan)
 {
-    DeviceSource& source = source_on_device(sources, {Method::sum}, bytes);
+    DeviceSource& source = source_on_device(sources, {Method::sum}, plan.source_bytes);
     const std::size_t size = source.source()->pixels.bytes();
     const DeviceBlock to = device_block(size);
     const Stream stream = make_stream();
     const Event begin = make_event(), end = make_event();
-    for (auto _ : state) {
-        check_cuda(cudaEventRecord(begin.get(), stream.get()));
+    const auto copy = [&] {
         check_cuda(cudaMemcpyAsync(to.get(), source.pixels(), size, cudaMemcpyDeviceToDevice, stream.get()));
-        check_cuda(cudaEventRecord(end.get(), stream.get()));
-        check_cuda(cudaEventSynchronize(end.get()));
-        state.SetIterationTime(seconds_between(begin, end));
-    }
+    };
+    for (int call = 0; call < kWarmUpCalls; ++call) copy();
+    measure_time(state, plan, [&] { return seconds_on(stream, begin, end, copy); });
     state.counters["bytes/s"] = rate(static_cast<int64_t>(2 * size));
 }
 
-void device_row(benchmark::State& state, const Case& row, const Sources& sources, std::size_t bytes)
+void device_row(benchmark::State& state, const Case& row, const Sources& sources, const Plan& plan)
 {
-    DeviceSource& there = source_on_device(sources, row, bytes);
+    DeviceSource& there = source_on_device(sources, row, plan.source_bytes);
     const Source& source = *there.source();
     const Stream stream = make_stream();
     lumicrop::Context context = cuda_context(stream);
@@ -74,28 +77,15 @@ void device_row(benchmark::State& state, const Case& row, const Sources& sources
     const Event begin = make_event(), read = make_event(), end = make_event();
     for (int call = 0; call < kWarmUpCalls; ++call) job.run(context);
     context.synchronize();
-    double reading = 0, integrating = 0;
-    for (auto _ : state) {
+    measure_share(state, plan, source, source.pixels.bytes(), [&] {
         check_cuda(cudaEventRecord(begin.get(), stream.get()));
         read_on_device(there.pixels(), source.pixels.bytes(), stream.get());
         check_cuda(cudaEventRecord(read.get(), stream.get()));
         job.run(context);
         check_cuda(cudaEventRecord(end.get(), stream.get()));
         context.synchronize();
-        reading += seconds_between(begin, read);
-        const double seconds = seconds_between(read, end);
-        integrating += seconds;
-        state.SetIterationTime(seconds);
-    }
-    const double pixel_bytes = static_cast<double>(source.n() * source.crop_bytes());
-    state.counters["crops/s"] = rate(source.n());
-    state.counters["bytes/s"] = rate(source.n() * source.crop_bytes());
-    state.counters["share"] = pixel_bytes / integrating / (static_cast<double>(source.pixels.bytes()) / reading);
-}
-
-double seconds_since(std::chrono::steady_clock::time_point began)
-{
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        return Turn{seconds_between(begin, read), seconds_between(read, end)};
+    });
 }
 
 /// All of a source's bytes from pinned memory to the device, by the wall; the bound of every call on host arrays.
@@ -121,65 +111,58 @@ private:
     DeviceBlock to_;
 };
 
-void copy_from_host_row(benchmark::State& state)
+void copy_from_host_row(benchmark::State& state, const Plan& plan)
 {
     const HostCopy copy;
-    for (auto _ : state) state.SetIterationTime(copy.seconds());
+    measure_time(state, plan, [&] { return copy.seconds(); });
     state.counters["bytes/s"] = rate(kCopyBytes);
 }
 
-void host_row(benchmark::State& state, const Case& row, std::size_t bytes)
+void host_row(benchmark::State& state, const Case& row, const Plan& plan)
 {
-    const auto source = source_for(row, bytes);
+    const auto source = source_for(row, plan.source_bytes);
     const Stream stream = make_stream();
     lumicrop::Context context = cuda_context(stream);
     Job job(row.method, *source, source->n());
     const HostCopy copy;
     job.run(context); // makes the pipeline's buffers
-    double copying = 0, integrating = 0;
-    for (auto _ : state) {
-        copying += copy.seconds();
+    measure_share(state, plan, *source, kCopyBytes, [&] {
+        const double copying = copy.seconds();
         const auto began = std::chrono::steady_clock::now();
         job.run(context);
-        const double seconds = seconds_since(began);
-        integrating += seconds;
-        state.SetIterationTime(seconds);
-    }
-    const double pixel_bytes = static_cast<double>(source->n() * source->crop_bytes());
-    state.counters["crops/s"] = rate(source->n());
-    state.counters["bytes/s"] = rate(source->n() * source->crop_bytes());
-    state.counters["share"] = pixel_bytes / integrating / (static_cast<double>(kCopyBytes) / copying);
+        return Turn{copying, seconds_since(began)};
+    });
 }
 
 /// One call for few crops on the device and the wait for it.
-void call_row(benchmark::State& state, const Case& row, int64_t n)
+void call_row(benchmark::State& state, const Case& row, const Plan& plan, int64_t n)
 {
     DeviceSource source(std::make_shared<const Source>(stack_of(n, row.side, row.dtype, row.content)));
     const Stream stream = make_stream();
     lumicrop::Context context = cuda_context(stream);
     DeviceJob job(row.method, source);
-    for (int call = 0; call < kWarmUpCalls; ++call) job.run(context);
-    context.synchronize();
-    for (auto _ : state) {
+    const auto call_and_wait = [&] {
         job.run(context);
         context.synchronize();
-    }
+    };
+    for (int call = 0; call < kWarmUpCalls; ++call) call_and_wait();
+    measure_time(state, plan, [&] {
+        const auto began = std::chrono::steady_clock::now();
+        for (int call = 0; call < kCallsOfSample; ++call) call_and_wait();
+        return seconds_since(began) / kCallsOfSample;
+    });
     state.counters["crops/s"] = rate(n);
 }
 
-void register_by_source(const Sources& sources, std::size_t bytes)
+void register_by_source(const Sources& sources, const Plan& plan)
 {
     const auto on_device = [=](const Case& row) {
         register_row("cuda/" + what(row) + name_of_content(row.content),
-                     [=](benchmark::State& state) { device_row(state, row, sources, bytes); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+                     [=](benchmark::State& state) { device_row(state, row, sources, plan); });
     };
     const auto on_host = [=](const Case& row) {
         register_row("cuda/host/" + what(row) + name_of_content(row.content),
-                     [=](benchmark::State& state) { host_row(state, row, bytes); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+                     [=](benchmark::State& state) { host_row(state, row, plan); });
     };
     for (const int64_t side : kSides)
         for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
@@ -198,7 +181,7 @@ void register_by_source(const Sources& sources, std::size_t bytes)
 
 } // namespace
 
-void register_cuda_rows(std::size_t bytes)
+void register_cuda_rows(const Plan& plan)
 {
     const DeviceInfo info = device_info();
     benchmark::AddCustomContext("cuda", info.reason);
@@ -211,21 +194,16 @@ void register_cuda_rows(std::size_t bytes)
     if (info.emulated) std::cerr << "The GPU is emulated: the CUDA rows show that they run; their times mean nothing.\n";
 
     const auto sources = std::make_shared<std::unique_ptr<DeviceSource>>();
-    register_row("cuda/read", [=](benchmark::State& state) { read_row(state, sources, bytes); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
-    register_row("cuda/copy", [=](benchmark::State& state) { copy_row(state, sources, bytes); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
-    register_row("cuda/copy-from-host", copy_from_host_row)->UseManualTime()->Unit(benchmark::kMillisecond);
-    register_by_source(sources, bytes);
+    register_row("cuda/read", [=](benchmark::State& state) { read_row(state, sources, plan); });
+    register_row("cuda/copy", [=](benchmark::State& state) { copy_row(state, sources, plan); });
+    register_row("cuda/copy-from-host", [=](benchmark::State& state) { copy_from_host_row(state, plan); });
+    register_by_source(sources, plan);
     for (const Method method : {Method::sum, Method::isogauss})
         for (const int64_t crops : {1, 100}) {
             const Case row{method};
-            register_row("cuda/call/" + what(row) + "/crops:" + std::to_string(crops),
-                         [=](benchmark::State& state) { call_row(state, row, crops); })
-                ->UseRealTime()
-                ->Unit(benchmark::kMicrosecond);
+            register_row("cuda/call/" + what(row) + "/crops:" + std::to_string(crops), [=](benchmark::State& state) {
+                call_row(state, row, plan, crops);
+            })->Unit(benchmark::kMicrosecond);
         }
 }
 

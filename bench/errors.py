@@ -2,7 +2,7 @@
 
     python errors.py CROPS --out errors.json [--filter REGEX]
 
-Errors are in units of what is allowed (reference.py); CPU and, where a GPU was used, CUDA.
+By row, without its number of threads; in units of what is allowed (reference.py).
 """
 
 import argparse
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 import reference
+from crops import camera_of, detections_of, spline_of
 
 COMPARED = 1_000
-METHODS = ("sum", "filter/isogauss", "filter/gauss", "filter/gauss-unrotated", "filter/spline")
 
 
 def main() -> None:
@@ -25,24 +25,24 @@ def main() -> None:
     parser.add_argument("--filter", default="", help="only rows whose name matches")
     chosen = parser.parse_args()
 
-    camera = json.loads((chosen.crops / "camera.json").read_text())
-    spline = {name: np.load(chosen.crops / f"{name}.npy") for name in ("tx", "ty", "tz", "coefficients")}
+    camera, spline = camera_of(chosen.crops), spline_of(chosen.crops)
     errors = {}
-    for folder in sorted(chosen.crops.glob("[0-9]*x[0-9]*"), key=lambda path: int(path.name.split("x")[0])):
-        fits = {path.stem: np.load(path) for path in folder.glob("*.npy")}
-        crops = fits.pop("crops")[:COMPARED]
-        for dtype in ("f32", "u16"):
-            for method in METHODS:
-                name = f"{method}/{folder.name}/{dtype}"
-                if not re.search(chosen.filter, name):
-                    continue
-                truth = reference.reference(method, crops, fits, spline, camera)
-                for backend, ending in (("cpu", "npy"), ("cuda", "cuda.npy")):
-                    path = folder / dtype / f"{method}.{ending}"
-                    if path.exists():
-                        errors.setdefault(name, {})[backend] = truth.worst(np.load(path))
-                print(f"{name:32s} " + ", ".join(f"{backend} {error:.2g}" for backend, error in errors[name].items()), flush=True)
+    photons = chosen.crops / "photons"
+    for path in sorted(photons.rglob("*.npy")):
+        row = str(path.relative_to(photons)).removesuffix(".npy")
+        method, size, unusual = parts_of(row.removeprefix("cuda/"))
+        crops, columns = detections_of(chosen.crops / size / unusual)
+        if re.search(chosen.filter, row):
+            truth = reference.reference(method, crops[:COMPARED], columns, spline, camera)
+            errors[row] = truth.worst(np.load(path))
+            print(f"{row:56s} {errors[row]:.2g}", flush=True)
     chosen.out.write_text(json.dumps(errors))
+
+
+def parts_of(row: str) -> tuple[str, str, str]:
+    """Method, size, and what is unusual about the crops: "filter/gauss", "11x11", "padded:every-tenth"."""
+    method, size, unusual = re.fullmatch(r"(.*)/(\d+x\d+)/(?:f32|u16)/?(.*)", row).groups()
+    return method, size, "" if unusual.startswith("isa:") else unusual
 
 
 if __name__ == "__main__":

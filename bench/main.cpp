@@ -1,180 +1,45 @@
 // lumicrop_bench: crops per second, bytes per second, and share of the machine's read bandwidth, over the public API.
 //
-//   lumicrop_bench [--stack-mib=N] [Google Benchmark's own options]
-//   lumicrop_bench --write-crops=FOLDER [--crops=N]     the same crops, and lumicrop's results, as .npy; nothing is timed
+//   lumicrop_bench [--stack-mib=N] [--samples=N] [--seconds=N] [Google Benchmark's own options]
+//   lumicrop_bench --write-crops=FOLDER [--crops=N] [--frames=N]    the same crops, and lumicrop's results, and frames of the
+//                                                                   movie, as .npy; nothing is timed
 //
-// Each iteration of a row reads its source once in a plain loop (read_all, same threads) and integrates it once, turn by
-// turn, so that both see the same machine: `share` is the one rate over the other.
+// A row takes samples until they agree: N at least, and for so many seconds at most.
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <iostream>
 #include <optional>
 #include <string>
 
-#include "case.hpp"
+#include "cpu_rows.hpp"
 #include "cuda_rows.hpp"
-#include "read_bandwidth.hpp"
-#include "row.hpp"
+#include "program.hpp"
 #include "write_crops.hpp"
 
 namespace bench {
 
 namespace {
 
-constexpr int64_t kWarmUpCrops = 4096;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-std::size_t stack_bytes = 0;
-
-/// A row of the CPU backend.
-struct CpuCase : Case
+std::size_t memory_bytes()
 {
-    CpuCase(const Case& row, int n, lumicrop_isa set = LUMICROP_ISA_AUTO) : Case(row), threads(n), isa(set) {}
-    int threads;
-    lumicrop_isa isa;
-};
-
-const char* name_of_isa(lumicrop_isa isa)
-{
-    switch (isa) {
-    case LUMICROP_ISA_BASELINE: return "baseline";
-    case LUMICROP_ISA_AVX2: return "avx2";
-    case LUMICROP_ISA_AVX512: return "avx512";
-    default: return "auto";
-    }
+    return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// "filter/isogauss/11x11/f32/threads:2", and what is unusual after that.
-std::string name(const CpuCase& row)
+std::size_t last_cache_bytes()
 {
-    std::string made = what(row) + "/threads:" + std::to_string(row.threads);
-    if (row.isa != LUMICROP_ISA_AUTO) made += std::string("/isa:") + name_of_isa(row.isa);
-    return made + name_of_content(row.content);
-}
-
-lumicrop::Context context_for(int threads, lumicrop_isa isa)
-{
-    lumicrop_options options = lumicrop::options();
-    options.backend = LUMICROP_BACKEND_CPU;
-    options.n_threads = threads;
-    options.isa = isa;
-    return lumicrop::Context(options);
-}
-
-double seconds_of(const std::chrono::steady_clock::duration& duration)
-{
-    return std::chrono::duration<double>(duration).count();
-}
-
-double read_seconds(const Source& source, int threads)
-{
-    const auto began = std::chrono::steady_clock::now();
-    benchmark::DoNotOptimize(read_all(source.pixels.data(), source.pixels.bytes(), threads));
-    return seconds_of(std::chrono::steady_clock::now() - began);
-}
-
-void read_row(benchmark::State& state, int threads)
-{
-    const auto kept = source_for({Method::sum}, stack_bytes);
-    const Source& source = *kept;
-    for (auto _ : state) state.SetIterationTime(read_seconds(source, threads));
-    state.counters["bytes/s"] = rate(static_cast<int64_t>(source.pixels.bytes()));
-}
-
-void integrate_row(benchmark::State& state, const CpuCase& row)
-{
-    const auto kept = source_for(row, stack_bytes);
-    const Source& source = *kept;
-    lumicrop::Context context = context_for(row.threads, row.isa);
-    Job(row.method, source, std::min(source.n(), kWarmUpCrops)).run(context); // wakes the threads
-    Job job(row.method, source, source.n());
-    double reading = 0, integrating = 0;
-    for (auto _ : state) {
-        reading += read_seconds(source, row.threads);
-        const auto began = std::chrono::steady_clock::now();
-        job.run(context);
-        const double seconds = seconds_of(std::chrono::steady_clock::now() - began);
-        integrating += seconds;
-        state.SetIterationTime(seconds);
-    }
-    const double pixel_bytes = static_cast<double>(source.n() * source.crop_bytes());
-    state.counters["crops/s"] = rate(source.n());
-    state.counters["bytes/s"] = rate(source.n() * source.crop_bytes());
-    state.counters["share"] = pixel_bytes / integrating / (static_cast<double>(source.pixels.bytes()) / reading);
-}
-
-/// Time of one call for few crops, which lie in the first cache by then.
-void call_row(benchmark::State& state, const CpuCase& row, int64_t n)
-{
-    const Source source = stack_of(n, row.side, row.dtype, row.content);
-    lumicrop::Context context = context_for(row.threads, row.isa);
-    Job job(row.method, source, n);
-    for (auto _ : state) job.run(context);
-    state.counters["crops/s"] = rate(n);
-}
-
-void register_case(const CpuCase& row)
-{
-    register_row(name(row), [row](benchmark::State& state) { integrate_row(state, row); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
-}
-
-std::vector<int> thread_counts()
-{
-    const int64_t all = context_for(0, LUMICROP_ISA_AUTO).info().n_threads;
-    if (all <= 1) return {1};
-    return {1, static_cast<int>(all)};
-}
-
-void register_rows()
-{
-    const std::vector<int> threads = thread_counts();
-    for (const int n : threads)
-        register_row("read/threads:" + std::to_string(n), [n](benchmark::State& state) { read_row(state, n); })
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
-
-    for (const int64_t side : kSides)
-        for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
-            for (const Method method : kMethods)
-                for (const int n : threads) register_case({{method, side, dtype}, n});
-            // Lesser instruction sets, where the stack is at hand anyway.
-            if (side == kMainSide && dtype == LUMICROP_F32)
-                for (const lumicrop_isa isa : {LUMICROP_ISA_AVX2, LUMICROP_ISA_BASELINE})
-                    for (const Method method : kMethods)
-                        if (isa < best_isa()) register_case({{method, side, dtype}, threads.back(), isa});
-        }
-
-    for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16})
-        for (const Method method : {Method::sum, Method::isogauss})
-            register_case({{method, kMainSide, dtype, Content::padded}, threads.back()});
-    for (const Content content : {Content::gathered, Content::gathered_shuffled})
-        for (const Method method : {Method::sum, Method::isogauss})
-            for (const int n : threads) register_case({{method, kMainSide, LUMICROP_U16, content}, n});
-
-    for (const Method method : {Method::sum, Method::isogauss})
-        for (const int64_t crops : {1, 100})
-            for (const int n : threads) {
-                const CpuCase row({method, kMainSide}, n);
-                register_row("call/" + name(row) + "/crops:" + std::to_string(crops),
-                             [=](benchmark::State& state) { call_row(state, row, crops); })
-                    ->UseRealTime()
-                    ->Unit(benchmark::kMicrosecond);
-            }
+    return static_cast<std::size_t>(std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE)));
 }
 
 /// Twice the last cache that the processor reports, so that nothing of one pass is left for the next; at least 1 GiB, and
 /// no more than an eighth of the memory.
 std::size_t automatic_stack_bytes()
 {
-    const long cache = std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE));
-    const auto memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    return std::min(std::max(1024 * kMiB, 2 * static_cast<std::size_t>(cache)), memory / 8) / kMiB * kMiB;
+    return std::min(std::max(1024 * kMiB, 2 * last_cache_bytes()), memory_bytes() / 8) / kMiB * kMiB;
 }
 
 /// The value of --name=VALUE, taken out of the arguments.
@@ -191,32 +56,46 @@ std::optional<std::string> take_option(int& argc, char** argv, const std::string
     return std::nullopt;
 }
 
-int run(int argc, char** argv)
+Plan take_plan(int& argc, char** argv)
 {
-    const auto crops_folder = take_option(argc, argv, "write-crops");
-    const auto crops = take_option(argc, argv, "crops");
-    const auto stack_mib = take_option(argc, argv, "stack-mib");
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-    if (crops_folder) {
-        write_crops(*crops_folder, crops ? std::stoll(*crops) : 200000);
-        return 0;
-    }
-    stack_bytes = stack_mib ? std::stoull(*stack_mib) * kMiB : automatic_stack_bytes();
-    const lumicrop_context_info info = context_for(0, LUMICROP_ISA_AUTO).info();
+    Plan plan{automatic_stack_bytes(), memory_bytes() / 4};
+    if (const auto mib = take_option(argc, argv, "stack-mib"))
+        plan.source_bytes = plan.sweep_bytes = std::stoull(*mib) * kMiB;
+    if (const auto samples = take_option(argc, argv, "samples")) plan.least_samples = std::stoi(*samples);
+    if (const auto seconds = take_option(argc, argv, "seconds")) plan.most_seconds = std::stod(*seconds);
+    return plan;
+}
+
+void add_context(const Plan& plan)
+{
+    const lumicrop_context_info info = cpu_context().info();
     benchmark::AddCustomContext("lumicrop", lumicrop_version());
     benchmark::AddCustomContext("isa", name_of_isa(info.isa));
     benchmark::AddCustomContext("threads", std::to_string(info.n_threads));
-    benchmark::AddCustomContext("stack_mib", std::to_string(stack_bytes / kMiB));
-    benchmark::AddCustomContext("last_cache_mib",
-                                std::to_string(std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE)) / static_cast<long>(kMiB)));
+    benchmark::AddCustomContext("stack_mib", std::to_string(plan.source_bytes / kMiB));
+    benchmark::AddCustomContext("last_cache_mib", std::to_string(last_cache_bytes() / kMiB));
 #if defined(__clang__)
     benchmark::AddCustomContext("compiler", "clang " __clang_version__);
 #else
     benchmark::AddCustomContext("compiler", "GCC " __VERSION__);
 #endif
-    register_rows();
-    register_cuda_rows(stack_bytes);
+}
+
+int run(int argc, char** argv)
+{
+    const auto folder = take_option(argc, argv, "write-crops");
+    const auto crops = take_option(argc, argv, "crops"), frames = take_option(argc, argv, "frames");
+    const Plan plan = take_plan(argc, argv);
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    if (folder) {
+        write_crops(*folder, crops ? std::stoll(*crops) : 200000);
+        if (frames) write_movie(*folder, std::stoll(*frames));
+        return 0;
+    }
+    add_context(plan);
+    register_cpu_rows(plan);
+    register_cuda_rows(plan);
     benchmark::RunSpecifiedBenchmarks();
     benchmark::ClearRegisteredBenchmarks(); // lets device memory go while there is a device
     benchmark::Shutdown();
@@ -229,10 +108,5 @@ int run(int argc, char** argv)
 
 int main(int argc, char** argv)
 {
-    try {
-        return bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << "lumicrop_bench: " << error.what() << '\n';
-        return 1;
-    }
+    return bench::run_program("lumicrop_bench", bench::run, argc, argv);
 }

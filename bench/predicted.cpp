@@ -9,6 +9,7 @@
 
 #include "case.hpp"
 #include "device.hpp"
+#include "program.hpp"
 
 namespace bench {
 
@@ -57,10 +58,5 @@ int run(int argc, char** argv)
 
 int main(int argc, char** argv)
 {
-    try {
-        return bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << "lumicrop_predicted: " << error.what() << '\n';
-        return 1;
-    }
+    return bench::run_program("lumicrop_predicted", bench::run, argc, argv);
 }

@@ -1,4 +1,4 @@
-"""The formulas in float64, pixel by pixel, and how far a float32 result may be from them: for crops that are all data.
+"""The formulas in float64, pixel by pixel, and how far a float32 result may be from them: for crops whose only zeros are padding.
 
 A photon number N may differ from the reference by 4e-6 of the terms that went into it (docs/formulas.md): rounding, no more.
 """
@@ -36,7 +36,8 @@ def border_median_sum(crops: np.ndarray, camera: dict) -> Reference:
     n, height, width = crops.shape
     ring = np.ones((height, width), bool)
     ring[1:-1, 1:-1] = False
-    above = crops - np.median(crops[:, ring], axis=1)[:, None, None]
+    data = np.where(crops == 0, np.nan, crops)
+    above = np.nan_to_num(data - np.nanmedian(data[:, ring], axis=1)[:, None, None])
     scale = camera["gain"] / camera["qe"]
     return Reference(above.sum(axis=(1, 2)) * scale, ALLOWED * np.abs(above).sum(axis=(1, 2)) * scale)
 

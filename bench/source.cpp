@@ -15,11 +15,6 @@ constexpr int64_t kDetectionsPerFrame = 4000;
 constexpr int64_t kPaddedEvery = 10;
 constexpr int64_t kPaddedColumns = 2;
 
-int64_t bytes_per_pixel(lumicrop_dtype dtype)
-{
-    return dtype == LUMICROP_F32 ? 4 : 2;
-}
-
 /// At least the first `n` of the distinct crops.
 const Simulated& simulated(int64_t side, int64_t n)
 {

@@ -26,6 +26,11 @@ inline bool is_gathered(Content content)
 
 inline constexpr int32_t kLabelledChannels = 3;
 
+inline int64_t bytes_per_pixel(lumicrop_dtype dtype)
+{
+    return dtype == LUMICROP_F32 ? 4 : 2;
+}
+
 /// A block of memory, aligned to a cache line.
 class Block
 {
@@ -53,7 +58,7 @@ struct Source
     Columns columns;
 
     int64_t n() const { return columns.n(); }
-    int64_t crop_bytes() const { return side * side * (dtype == LUMICROP_F32 ? 4 : 2); }
+    int64_t crop_bytes() const { return side * side * bytes_per_pixel(dtype); }
 };
 
 /// Simulated crops over and over until there are `n`, or until they fill `bytes`.

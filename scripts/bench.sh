@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Sets up what is missing, builds the benchmarks, runs them, and prints one table.
+# Sets up what is missing, builds the benchmarks, runs them, and prints the tables.
 #
 #   scripts/bench.sh                 everything; about a quarter of an hour
-#   scripts/bench.sh --quick         small stacks, few repetitions: that it works, not how fast it is
-#   scripts/bench.sh --filter REGEX  only rows whose name matches, such as 'isogauss/11x11/f32'
-#   scripts/bench.sh --update        also writes docs/benchmarks.json and the generated section of docs/benchmarks.md
+#   scripts/bench.sh --quick         small stacks, few samples: that it works, not how fast it is
+#   scripts/bench.sh --filter REGEX  only rows whose name matches, such as 'isogauss/11x11/f32', and the read bandwidth
+#   scripts/bench.sh --update        also writes docs/benchmarks.json, the generated section of docs/benchmarks.md and its pictures
+#   --compare WHAT                   beside others on the same crops or frames: seed, sep, photutils, or several with commas
+#                                    between; none (default: seed, which is smlmlp from PyPI and needs Python 3.12 or newer)
 #   --json PATH                      where the JSON goes (default: build/bench/benchmarks.json)
-#   --repetitions N                  of each row (default: 7)
-#   --no-seed                        without the seed (smlmlp, from PyPI; it needs Python 3.12 or newer)
+#   --seconds N                      for which a row may take samples until they agree (default: 8)
 #
+# Each of the others, and what Python's rows, the errors and the pictures need, gets an environment of its own in .envs/.
 # Where there is a GPU and a CUDA compiler, the same run measures the CUDA backend (--filter '^cuda/': it alone).
 # LUMICROP_SEED_PYTHON names the Python for the seed; otherwise the first that is new enough is taken.
 set -euo pipefail
@@ -18,22 +20,39 @@ cd "$root"
 
 build=build/bench
 command="scripts/bench.sh${*:+ $*}"
-quick='' filter='' publish='' json='' seed=yes repetitions=7
+quick='' filter='' publish='' json='' compare=seed seconds=8
 while (($#)); do
     case $1 in
-        --quick) quick=--quick repetitions=3 ;;
+        --quick) quick=--quick ;;
         --filter) filter=${2:?--filter needs a regular expression} && shift ;;
         --update) publish=yes ;;
+        --compare) compare=${2:?--compare needs seed, sep, photutils or none} && shift ;;
         --json) json=${2:?--json needs a path} && shift ;;
-        --repetitions) repetitions=${2:?--repetitions needs a number} && shift ;;
-        --no-seed) seed='' ;;
+        --seconds) seconds=${2:?--seconds needs a number} && shift ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit ;;
         *) fail "unknown option '$1'; see --help" ;;
     esac
     shift
 done
 [[ -z $publish || -z $quick$filter ]] || fail "--update wants a whole run: without --quick and --filter"
+[[ ,$compare, =~ ^(,(seed|sep|photutils))+,$ || $compare == none ]] || fail "--compare knows seed, sep, photutils and none, not '$compare'"
 [[ -n $json ]] || json=$([[ -n $publish ]] && echo docs/benchmarks.json || echo "$build/benchmarks.json")
+compares_with() { [[ ,$compare, == *,$1,* ]]; }
+
+# Prints the Python of the environment .envs/NAME, which is made where it lacks one of the packages.
+environment() { # NAME PYTHON PACKAGE...
+    local folder=.envs/$1 python=$2 packages=("${@:3}")
+    local imports && imports=$(IFS=, && echo "import ${packages[*]}")
+    if ! "$folder/bin/python" -c "$imports" 2>/dev/null; then
+        say "Installing ${packages[*]} into $folder ($("$python" --version))" >&2
+        rm -rf "$folder"
+        if ! { "$python" -m venv "$folder" && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"; } >&2; then
+            rm -rf "$folder"
+            return 1
+        fi
+    fi
+    echo "$folder/bin/python"
+}
 
 find_seed_python() { # prints the first Python that smlmlp accepts and that can make an environment
     local candidates=("${LUMICROP_SEED_PYTHON:-}" python3 python3.{14,13,12}) candidate
@@ -49,34 +68,61 @@ find_seed_python() { # prints the first Python that smlmlp accepts and that can 
     return 1
 }
 
-make_oracle() { # prints a Python with numpy and scipy
-    local python
-    for python in .envs/seed/bin/python .envs/oracle/bin/python; do
-        if [[ -x $python ]] && "$python" -c 'import numpy, scipy' 2>/dev/null; then
-            echo "$python"
-            return
-        fi
-    done
-    say "Installing numpy and scipy into .envs/oracle" >&2
-    rm -rf .envs/oracle
-    "$(find_python)" -m venv .envs/oracle
-    .envs/oracle/bin/python -m pip install --quiet --disable-pip-version-check numpy scipy >&2 ||
-        { rm -rf .envs/oracle; echo "Errors are skipped: numpy and scipy could not be installed." >&2; return 1; }
-    echo .envs/oracle/bin/python
+skipped() { # NAME WHY: says it, and leaves it for the table
+    echo "$1: not measured: $2"
+    printf '{"skipped": "%s"}\n' "$2" >"$build/$1.json"
 }
 
-make_seed() { # the environment .envs/seed with smlmlp
-    if [[ -x .envs/seed/bin/python ]] && .envs/seed/bin/python -c 'import smlmlp' 2>/dev/null; then return; fi
-    local python
-    python=$(find_seed_python) || { echo "The seed is skipped: no Python 3.12 or newer was found."; return 1; }
-    say "Installing the seed (smlmlp) into .envs/seed ($("$python" --version))"
-    rm -rf .envs/seed
-    "$python" -m venv .envs/seed
-    .envs/seed/bin/python -m pip install --quiet --disable-pip-version-check smlmlp ||
-        { rm -rf .envs/seed; echo "The seed is skipped: smlmlp could not be installed."; return 1; }
+measure_lumicrop() {
+    local bench=("$build/lumicrop_bench" "--benchmark_out=$build/bench.json" --benchmark_out_format=json)
+    if [[ -n $quick ]]; then bench+=(--stack-mib=64 --samples=3 --seconds=1); else bench+=("--seconds=$seconds"); fi
+    # Google Benchmark lengthens the names by how it was told to measure.
+    [[ -z $filter ]] || bench+=("--benchmark_filter=^read/|${filter//\$/(/iterations:1)?(/manual_time)?\$}")
+    "${bench[@]}" | sed -nE 's/^(.*)\/iterations:1\/manual_time( .*)$/\1\2/p'
 }
 
-require "${needs_build[@]}" python:python3 git:git "<benchmark/benchmark.h>:libbenchmark-dev"
+measure_python() { # the package as it stands, with the library that was just built
+    local python
+    python=$(environment python "$(find_python)" numpy cffi) || { echo "Python's rows: not measured: NumPy and cffi could not be installed"; return; }
+    rm -rf "$build/python"
+    mkdir "$build/python"
+    cp -r python/lumicrop "$build/python/"
+    "$python" python/generate_declarations.py --compiler "${CC:-cc}" --header include/lumicrop/lumicrop.h --output "$build/python/lumicrop/_declarations.py" >/dev/null
+    PYTHONPATH=$build/python LUMICROP_LIBRARY=$build/src/liblumicrop.so "$python" bench/python_calls.py "$crops" \
+        --out "$build/python.json" --threads "$threads" ${quick:+--quick} --filter "$filter"
+    table+=(--python "$build/python.json")
+}
+
+measure_seed() {
+    local python seed
+    table+=(--seed "$build/seed.json")
+    python=$(find_seed_python) || { skipped seed "no Python 3.12 or newer was found"; return; }
+    seed=$(environment seed "$python" smlmlp) || { skipped seed "smlmlp could not be installed"; return; }
+    "$seed" bench/seed.py "$crops" --out "$build/seed.json" --threads "$threads" --errors ${quick:+--quick} --filter "$filter"
+    if ((threads > 1)); then
+        "$seed" bench/seed.py "$crops" --out "$build/seed-one.json" --threads 1 --errors ${quick:+--quick} --filter "$filter"
+        table+=(--seed "$build/seed-one.json")
+    fi
+}
+
+measure_apertures() { # LIBRARY
+    local python
+    table+=(--others "$build/$1.json")
+    python=$(environment "$1" "$(find_python)" "$1") || { skipped "$1" "it could not be installed"; return; }
+    "$python" bench/apertures.py "$crops" --library "$1" --out "$build/$1.json" ${quick:+--quick} --filter "$filter"
+}
+
+compare_with_formulas() {
+    local python
+    python=$(environment oracle "$(find_python)" numpy scipy) || { echo "Errors: not known: NumPy and SciPy could not be installed"; return; }
+    "$python" bench/errors.py "$crops" --out "$build/errors.json"
+    table+=(--errors "$build/errors.json")
+}
+
+require "${needs_build[@]}" "${needs_python[@]}" git:git "<benchmark/benchmark.h>:libbenchmark-dev"
+if [[ -n $publish ]]; then
+    plots=$(environment plots "$(find_python)" matplotlib) || fail "no pictures for the page: matplotlib could not be installed"
+fi
 
 say "Building"
 mkdir -p "$build"
@@ -89,39 +135,37 @@ fi
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DLUMICROP_TESTS=OFF -DLUMICROP_BENCHMARKS=ON "${cuda[@]}" >"$build/configure.log" 2>&1 ||
     { cat "$build/configure.log"; fail "cmake failed"; }
 cmake --build "$build" -j "$jobs"
+table=(--library "$build/src/liblumicrop.so")
 
-say "Measuring lumicrop"
-bench=("$build/lumicrop_bench" "--benchmark_repetitions=$repetitions" "--benchmark_out=$build/bench.json" --benchmark_out_format=json
-    --benchmark_display_aggregates_only=true)
-[[ -z $quick ]] || bench+=(--stack-mib=64 --benchmark_min_time=0.02)
-[[ -n $quick ]] || bench+=(--benchmark_min_time=0.2)
-# Google Benchmark lengthens the names by the clock that was used.
-[[ -z $filter ]] || bench+=("--benchmark_filter=${filter//\$/(/manual_time|/real_time)?\$}")
-echo "(the median of each row)"
-"${bench[@]}" | sed -nE 's/^(.*)(\/manual_time|\/real_time)_median( .*)$/\1\3/p'
+say "Measuring lumicrop (the median of each row's samples)"
+measure_lumicrop
+threads=$("$(find_python)" -c 'import json, sys; print(json.load(open(sys.argv[1]))["context"]["threads"])' "$build/bench.json")
 
-seeds=()
-rm -rf "$build/crops"
-"$build/lumicrop_bench" "--write-crops=$build/crops" "--crops=$([[ -n $quick ]] && echo 20000 || echo 200000)"
-if [[ -n $seed ]] && make_seed; then
+crops=$build/crops
+rm -rf "$crops"
+written=("--write-crops=$crops" "--crops=$([[ -n $quick ]] && echo 20000 || echo 200000)")
+if compares_with sep || compares_with photutils; then written+=(--frames=20); fi
+"$build/lumicrop_bench" "${written[@]}"
+
+say "Measuring Python's calls beside the C ABI's"
+measure_python
+if compares_with seed; then
     say "Measuring the seed on the same crops"
-    all=$("$(find_python)" -c 'import json, sys; print(json.load(open(sys.argv[1]))["context"]["threads"])' "$build/bench.json")
-    .envs/seed/bin/python bench/seed.py "$build/crops" --out "$build/seed-all.json" --threads "$all" --compare ${quick:+--quick} --filter "$filter"
-    seeds=(--seed "$build/seed-all.json")
-    if ((all > 1)); then
-        .envs/seed/bin/python bench/seed.py "$build/crops" --out "$build/seed-one.json" --threads 1 --compare ${quick:+--quick} --filter "$filter"
-        seeds+=(--seed "$build/seed-one.json")
-    fi
+    measure_seed
 fi
-errors=()
-if python=$(make_oracle); then
-    say "Comparing with the formulas in float64"
-    "$python" bench/errors.py "$build/crops" --out "$build/errors.json"
-    errors=(--errors "$build/errors.json")
-fi
-rm -rf "$build/crops"
+for library in sep photutils; do
+    compares_with "$library" || continue
+    say "Measuring $library on frames of the same movie"
+    measure_apertures "$library"
+done
+say "Comparing with the formulas in float64"
+compare_with_formulas
+rm -rf "$crops"
 
 say "Results"
-"$(find_python)" bench/table.py --bench "$build/bench.json" "${seeds[@]}" "${errors[@]}" --json "$json" ${quick:+--quick} --command "$command" \
+"$(find_python)" bench/table.py --bench "$build/bench.json" "${table[@]}" --json "$json" ${quick:+--quick} --command "$command" \
     ${publish:+--update docs/benchmarks.md}
-printf '\nJSON: %s\n' "$json"
+if [[ -n $publish ]]; then
+    "$plots" bench/pictures.py --json "$json" --out docs/images
+fi
+printf '\nJSON: %s (after %d minutes)\n' "$json" $((SECONDS / 60))
