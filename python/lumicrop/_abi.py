@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import IntFlag
+from functools import cache
 from pathlib import Path
 
 from ._declarations import ffi
@@ -132,9 +133,16 @@ def check(status: int) -> None:
 
 def new(struct: str):
     """A ``lumicrop_<struct>`` with the library's defaults."""
-    made = ffi.new(f"lumicrop_{struct}*")
+    return ffi.new(*defaults(struct))
+
+
+@cache
+def defaults(struct: str):
+    """The type of a pointer to ``lumicrop_<struct>``, and what such a struct begins as: asked of the library once."""
+    kind = ffi.typeof(f"lumicrop_{struct}*")
+    made = ffi.new(kind)
     check(getattr(lib, f"lumicrop_{struct}_init")(made, ffi.sizeof(made[0])))
-    return made
+    return kind, made[0]
 
 
 class Flag(IntFlag):

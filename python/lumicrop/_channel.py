@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ._abi import InvalidArgument, check, ffi, lib
-from ._arrays import IMAGE_TYPES, REAL_TYPES, Call, readable
-from ._context import Context, chosen
+from ._abi import InvalidArgument, check, defaults, ffi, lib
+from ._arrays import COLUMN_TYPES, REAL_TYPES, WHOLE_TYPES, Call
+from ._context import chosen
 
 METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM}
 MODELS = {"isogauss": lib.LUMICROP_ISOGAUSS, "gauss": lib.LUMICROP_GAUSS, "spline": lib.LUMICROP_SPLINE}
 PADDINGS = {"zeros": lib.LUMICROP_PADDING_ZEROS, "geometry": lib.LUMICROP_PADDING_GEOMETRY,
             "none": lib.LUMICROP_PADDING_NONE}
+
+# Columns that a model of the filter uses.
+_OF_FILTER = {"X0", "Y0", "x_fit", "y_fit", "os_fit"}
+_OF_MODEL = {"isogauss": _OF_FILTER | {"sigma_fit"}, "gauss": _OF_FILTER | {"sigma_x_fit", "sigma_y_fit", "sigma_angle"},
+             "spline": _OF_FILTER | {"z_fit"}}
+
 
 class Spline:
     """A cubic tensor-product B-spline PSF S(x, y, z), checked and copied once; it may be shared by threads.
@@ -37,10 +43,10 @@ class Spline:
 
     def __init__(self, tx, ty, tz, coefficients):
         call = Call()
-        arrays = [call.array(readable(values, name, REAL_TYPES, ndim)) for values, name, ndim in
-                  ((tx, "tx", 1), (ty, "ty", 1), (tz, "tz", 1), (coefficients, "coefficients", 3))]
+        arrays = call.structs([call.read(values, name, REAL_TYPES, ndim) for values, name, ndim in
+                               ((tx, "tx", 1), (ty, "ty", 1), (tz, "tz", 1), (coefficients, "coefficients", 3))])
         made = ffi.new("lumicrop_spline**")
-        check(lib.lumicrop_spline_create(*arrays, made))
+        check(lib.lumicrop_spline_create(arrays, arrays + 1, arrays + 2, arrays + 3, made))
         self.handle = ffi.gc(made[0], lib.lumicrop_spline_destroy)
 
 
@@ -117,43 +123,46 @@ class Channel:
         return self.gathered or (self.padding or "").lower() == "geometry"
 
 
-def channel_structs(channels: list[Channel], call: Call, context: Context):
-    """The channels as an array of ``lumicrop_channel``, and their images as arrays that the library can read."""
-    structs = call.keep(ffi.new("lumicrop_channel[]", len(channels)))
-    images = []
-    for number, (channel, struct) in enumerate(zip(channels, structs), start=1):
-        where = f"channel {number}: "
+_CHANNELS = ffi.typeof("lumicrop_channel[]")
+_PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height", "crop_width"),
+          "frame_shape": ("frame_height", "frame_width")}
+_NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg")
+
+
+def channel_structs(channels: list[Channel]):
+    """The channels as an array of ``lumicrop_channel``, all but their images. It does not keep their splines alive."""
+    structs = ffi.new(_CHANNELS, len(channels))
+    _, begins_as = defaults("channel")
+    for k, channel in enumerate(channels):
+        where = f"channel {k + 1}: "
         if not isinstance(channel, Channel):
             raise InvalidArgument(f"{where}a lumicrop.Channel expected, found {type(channel).__name__}")
-        check(lib.lumicrop_channel_init(ffi.addressof(struct), ffi.sizeof(struct)))
-        images.append(readable(channel.images, f"{where}images", IMAGE_TYPES, 3, context))
-        struct.images = call.array(images[-1])
-        _fill(struct, channel, where, call)
-    return structs, images
+        structs[k] = begins_as
+        _fill(structs[k], channel, where)
+    return structs
 
 
-def used_columns(channels: list[Channel], columns: dict) -> set[str]:
-    """Which of `columns` (by name, None where not given) these channels use: the others are not looked at."""
-    used = {"ch"}
+def used_columns(channels: list[Channel], columns: dict) -> dict[str, dict]:
+    """Which of `columns` (by name, None where not given) these channels use, with their element types: the others are not
+    looked at.
+    """
+    used, types = {"ch"}, COLUMN_TYPES
     for channel in channels:
         if channel.placed:
             used |= {"X0", "Y0"}
+            types = types | {"X0": WHOLE_TYPES, "Y0": WHOLE_TYPES}
         if channel.gathered:
             used |= {"frame"}
         if channel.method.lower() != "filter":
             continue
-        used |= {"X0", "Y0", "x_fit", "y_fit", "os_fit"}
         model = channel.model.lower()
-        if model == "spline":
-            used |= {"z_fit"}
-        if model == "gauss":
-            used |= {"sigma_x_fit", "sigma_y_fit", "sigma_angle"}
-        if model == "isogauss" or (model == "gauss" and (columns["sigma_x_fit"] is None or columns["sigma_y_fit"] is None)):
+        used |= _OF_MODEL[model]
+        if model == "gauss" and (columns["sigma_x_fit"] is None or columns["sigma_y_fit"] is None):
             used |= {"sigma_fit"}
-    return {name for name in used if columns[name] is not None}
+    return {name: types[name] for name, column in columns.items() if column is not None and name in used}
 
 
-def _fill(struct, channel: Channel, where: str, call: Call) -> None:
+def _fill(struct, channel: Channel, where: str) -> None:
     struct.method = chosen(channel.method, METHODS, f"{where}method")
     struct.model = chosen(channel.model, MODELS, f"{where}model")
     if channel.padding is not None:
@@ -161,38 +170,31 @@ def _fill(struct, channel: Channel, where: str, call: Call) -> None:
     if channel.gathered:
         struct.source = lib.LUMICROP_GATHERED
 
-    pixel = channel.pixel_nm
-    pixel_nm = (pixel, pixel) if pixel is None or _is_number(pixel) else pixel
-    for name, value, fields in (
-            ("pixel_nm", pixel_nm, ("pixel_y_nm", "pixel_x_nm")),
-            ("crop_shape", channel.crop_shape, ("crop_height", "crop_width")),
-            ("frame_shape", channel.frame_shape, ("frame_height", "frame_width"))):
+    for name, fields in _PAIRS.items():
+        value = getattr(channel, name)
         if value is None:
             continue
         try:
-            y, x = value
+            y, x = (value, value) if name == "pixel_nm" and _is_number(value) else value
         except (TypeError, ValueError):
             raise InvalidArgument(f"{where}{name} is {value!r}, a pair (y, x) expected") from None
-        _set(struct, fields[0], y, where + name)
-        _set(struct, fields[1], x, where + name)
-    for name in ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm",
-                 "psf_theta_deg"):
-        _set(struct, name, getattr(channel, name), where + name)
+        _set(struct, dict(zip(fields, (y, x))), where, name)
+    _set(struct, {name: getattr(channel, name) for name in _NUMBERS}, where)
 
     if channel.spline is not None:
         if not isinstance(channel.spline, Spline):
             raise InvalidArgument(f"{where}spline: a lumicrop.Spline expected, found {type(channel.spline).__name__}")
-        struct.spline = call.keep(channel.spline).handle
+        struct.spline = channel.spline.handle
 
 
-def _set(struct, field: str, value, name: str) -> None:
-    """Set a number; None leaves what the library began with."""
-    if value is None:
-        return
+def _set(struct, numbers: dict, where: str, name: str | None = None) -> None:
+    """Set numbers by field; None leaves what the library began with."""
     try:
-        setattr(struct, field, value)
+        for field, value in numbers.items():
+            if value is not None:
+                setattr(struct, field, value)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidArgument(f"{name} is {value!r}, a number expected") from None
+        raise InvalidArgument(f"{where}{name or field} is {value!r}, a number expected") from None
 
 
 def _is_number(value) -> bool:

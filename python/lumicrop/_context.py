@@ -217,7 +217,8 @@ class Context:
                     self._progress.raise_again()
                 check(status)
             finally:
-                self._hold(uses, waits, status)
+                if waits or uses is not None:
+                    self._hold(uses, waits, status)
 
     @property
     def works_here(self) -> bool:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import re
 import warnings
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
+from itertools import accumulate
 
 import numpy
 
-from ._abi import Error, InvalidArgument
-from ._arrays import IMAGE_TYPES, column_types, readable, whole
-from ._channel import MODELS, Channel, Spline, used_columns
+from ._abi import Error, InvalidArgument, ffi, lib
+from ._arrays import IMAGE_TYPES, Call, readable, whole
+from ._channel import Channel, channel_structs, used_columns
 from ._context import Context, default_context
+from ._dropin_settings import SIGMA_NM, Settings, in_own_words, is_scalar, settings_of
 from ._lookup import looked_up
-from ._native import integrate
-
-SIGMA_NM = 0.21 * 670 / 1.5
-"""Sigma [nm] of a channel that states none: 670 nm light, numerical aperture 1.5."""
-
-_SPLINE_ARGUMENTS = {"tx": "channels_psf_3d_xtangents", "ty": "channels_psf_3d_ytangents",
-                     "tz": "channels_psf_3d_ztangents", "coefficients": "channels_psf_3d_spline_coeffs"}
-# What the native call names otherwise than this one.
-_ARGUMENTS = {"images": "crops", "gain": "channels_gains", "qe": "channels_QE", "psf_sigma_nm": "channels_psf_sigmas_nm",
-              "psf_sigma_x_nm": "channels_psf_xsigmas_nm", "psf_sigma_y_nm": "channels_psf_ysigmas_nm",
-              "psf_theta_deg": "channels_psf_thetas_deg", **_SPLINE_ARGUMENTS}
+from ._native import arguments_of
 
 
 @looked_up
@@ -112,7 +105,8 @@ def integrate_crop(
     -----
     The sum is ``(crop - b).sum() * gain / QE``, b the median of the border. The filter is
     ``(p * (crop - b)).sum() / (p**2).sum() * gain / QE``, with ``b = os_fit * QE / gain`` and p the PSF model normalised
-    over the crop. Zeros that connect to a crop's border are padding: they leave border and sum.
+    over the crop. Zeros that connect to a crop's border are padding: they leave border and sum. The photons and the columns of
+    `info` share one piece of memory, which is given back when none of them is held any more: to keep few of many, copy them.
 
     Examples
     --------
@@ -124,49 +118,32 @@ def integrate_crop(
     array([10., 20.], dtype=float32)
     """
     stacks = _stacks(crops)
-    n_channels = len(stacks)
-    weighted = list(map(bool, _per_channel(channels_weighted_integrations, n_channels, "channels_weighted_integrations")))
-    models = _models(channels_fit_models, n_channels)
-    pixels_nm, pixel_pairs = _pixels(channels_pixels_nm, n_channels)
-    gains = _per_channel(channels_gains, n_channels, "channels_gains")
-    qes = _per_channel(channels_QE, n_channels, "channels_QE")
-    sigmas = _per_channel(channels_psf_sigmas_nm, n_channels, "channels_psf_sigmas_nm")
-    x_sigmas = _per_channel(channels_psf_xsigmas_nm, n_channels, "channels_psf_xsigmas_nm")
-    y_sigmas = _per_channel(channels_psf_ysigmas_nm, n_channels, "channels_psf_ysigmas_nm")
-    thetas = _per_channel(channels_psf_thetas_deg, n_channels, "channels_psf_thetas_deg")
-    splines = _splines([is_weighted and model == "spline" for is_weighted, model in zip(weighted, models)],
-                       [channels_psf_3d_xtangents, channels_psf_3d_ytangents, channels_psf_3d_ztangents,
-                        channels_psf_3d_spline_coeffs])
-    channels = []
-    for k in range(n_channels):
-        camera = {"images": stacks[k], "gain": gains[k], "qe": qes[k]}
-        if not weighted[k]:
-            channels.append(Channel(method="sum", **camera))
-        else:
-            psf = {"isogauss": {"psf_sigma_nm": sigmas[k]},
-                   "gauss": {"psf_sigma_x_nm": x_sigmas[k], "psf_sigma_y_nm": y_sigmas[k], "psf_theta_deg": thetas[k]},
-                   "spline": {"spline": splines[k]}}[models[k]]
-            channels.append(Channel(model=models[k], pixel_nm=pixel_pairs[k], **camera, **psf))
-
+    settings = settings_of(
+        len(stacks), channels_weighted_integrations, channels_fit_models, channels_pixels_nm, channels_gains, channels_QE,
+        channels_psf_sigmas_nm, channels_psf_xsigmas_nm, channels_psf_ysigmas_nm, channels_psf_thetas_deg,
+        channels_psf_3d_xtangents, channels_psf_3d_ytangents, channels_psf_3d_ztangents, channels_psf_3d_spline_coeffs)
     order = _Order([len(stack) for stack in stacks], ch)
     columns = {"ch": order.labels, "X0": X0, "Y0": Y0, "x_fit": x_fit, "y_fit": y_fit, "z_fit": z_fit, "os_fit": os_fit,
                "sigma_fit": sigma_fit, "sigma_x_fit": sigma_x_fit, "sigma_y_fit": sigma_y_fit, "sigma_angle": sigma_angle}
-    columns = {name: columns[name] if name == "ch" else order.detection_aligned(columns[name], name)
-               for name in used_columns(channels, {"frame": None, **columns})}
-    context = _context(cuda, parallel)
-    result = _integrate(channels, **columns, outputs=("photons", "background", "psf_sum", "denominator"), context=context)
-
+    call, described = Call(), {}
+    for name, types in used_columns(settings.channels, columns).items():
+        values = columns[name]
+        if isinstance(values, (list, tuple)):
+            values = order.detection_aligned(values, name, types)
+        described[name] = call.read(values, name, types, 1)
+    context, outputs = _context(cuda, parallel), ("photons", "background", "psf_sum", "denominator")
+    outputs = _integrate(settings.structs, stacks, described, outputs, call, context)
     info = {
-        "channels_weighted_integrations": weighted,
-        "channels_fit_models": models,
-        "channels_pixels_nm": pixels_nm,
-        "psf_sums": order.by_channel(result.psf_sum),
-        "weighted_denominators": order.by_channel(result.denominator),
-        "background_vector": result.background,
+        "channels_weighted_integrations": settings.weighted[:],
+        "channels_fit_models": settings.models[:],
+        "channels_pixels_nm": copy(settings.pixels_nm),
+        "psf_sums": order.by_channel(outputs["psf_sum"]),
+        "weighted_denominators": order.by_channel(outputs["denominator"]),
+        "background_vector": outputs["background"],
     }
-    if not all(weighted):
-        info["border_medians"] = _border_medians(channels, order.by_channel(result.background.copy()), context)
-    return result.photons, info
+    if not all(settings.weighted):
+        info["border_medians"] = _border_medians(settings, stacks, order.by_channel(outputs["background"].copy()), context)
+    return outputs["photons"], info
 
 
 class _Order:
@@ -175,18 +152,29 @@ class _Order:
     def __init__(self, lengths: list[int], ch):
         self.lengths = lengths
         self.labels = None if ch is None else whole(ch, "ch")
-        # Detection of each crop, channel after channel; labels that do not fit are refused by the library.
-        self._detection = None if ch is None else numpy.argsort(self.labels, kind="stable")
 
-    def detection_aligned(self, values, name: str):
-        """A column in detection order, from one, or from a list or tuple of one array per channel."""
-        if not isinstance(values, (list, tuple)) or not len(values) or _is_scalar(values[0]):
-            return readable(values, name, column_types(name), 1)
+    @cached_property
+    def _detection(self) -> numpy.ndarray | None:
+        """Detection of each crop, channel after channel; None where crops stand in detection order.
+
+        Labels that do not fit are refused by the library.
+        """
+        if self.labels is None or len(self.lengths) == 1:
+            return None
+        labels = self.labels
+        if len(self.lengths) < 1 << 15:
+            labels = labels.astype(numpy.int16, copy=False)  # these are sorted by counting
+        return numpy.argsort(labels, kind="stable")
+
+    def detection_aligned(self, values: Sequence, name: str, types: dict) -> Sequence:
+        """A column in detection order: flat lists as they are, lists of one array per channel put in order."""
+        if not values or is_scalar(values[0]):
+            return values
         if len(values) != len(self.lengths):
             raise InvalidArgument(f"{name} has {len(values)} arrays, {len(self.lengths)} expected: one per channel")
         parts = []
         for number, (part, length) in enumerate(zip(values, self.lengths), start=1):
-            parts.append(readable(part, f"channel {number}: {name}", column_types(name), 1))
+            parts.append(readable(part, f"channel {number}: {name}", types, 1))
             if len(parts[-1]) != length:
                 raise InvalidArgument(f"channel {number}: {name} has {len(parts[-1])} values, {length} detections expected")
         column = numpy.concatenate(parts)
@@ -196,32 +184,37 @@ class _Order:
 
     def by_channel(self, column: numpy.ndarray) -> list[numpy.ndarray]:
         """One array per channel, in the order of its crops."""
+        if len(self.lengths) == 1:
+            return [column]
         if self._detection is not None:
-            column = column[self._detection]
-        return numpy.split(column, numpy.cumsum(self.lengths)[:-1])
+            column = column.take(self._detection)
+        return [column[end - length : end] for length, end in zip(self.lengths, accumulate(self.lengths))]
 
 
-def _integrate(channels: list[Channel], **arguments):
-    """The native call in float32, its errors in this function's words."""
+def _integrate(settings, stacks: list[numpy.ndarray], columns: dict[str, tuple], outputs: Sequence[str], call: Call,
+               context: Context) -> dict[str, numpy.ndarray]:
+    """The columns `outputs`, from crops, the settings of their channels as structs, and columns that `call` has described."""
+    channels = ffi.new(ffi.typeof(settings), len(stacks))  # the settings may be another call's, too
+    ffi.memmove(channels, settings, ffi.sizeof(channels))
+    images, n, described = [call.described(stack) for stack in stacks], sum(map(len, stacks)), {}
+    filled = call.new_columns(outputs, n, numpy.float32, described)
     try:
-        return integrate(channels, dtype=numpy.float32, **arguments)
+        context.call(lib.lumicrop_integrate, *arguments_of(channels, images, n, columns, described, call))
+        return filled
     except InvalidArgument as error:
-        raise InvalidArgument(_in_own_words(str(error))) from None
+        raise InvalidArgument(in_own_words(str(error))) from None
 
 
-def _in_own_words(message: str) -> str:
-    return re.sub(rf"\b({'|'.join(_ARGUMENTS)})\b", lambda word: _ARGUMENTS[word[0]], message)
-
-
-def _border_medians(channels: list[Channel], backgrounds: list[numpy.ndarray], context: Context) -> list[numpy.ndarray]:
+def _border_medians(settings: Settings, stacks: list[numpy.ndarray], backgrounds: list[numpy.ndarray],
+                    context: Context) -> list[numpy.ndarray]:
     """Border medians of every channel: the background where unweighted; weighted channels are gone over again."""
-    weighted = [k for k, channel in enumerate(channels) if channel.method == "filter"]
+    weighted = [k for k, is_weighted in enumerate(settings.weighted) if is_weighted]
     if not weighted:
         return backgrounds
-    again = [Channel(channels[k].images, method="sum", gain=1, qe=1) for k in weighted]
-    medians = _integrate(again, outputs="background", context=context).background
-    ends = numpy.cumsum([len(channel.images) for channel in again])
-    of_channel = dict(zip(weighted, numpy.split(medians, ends[:-1])))
+    again = [stacks[k] for k in weighted]
+    structs = channel_structs([Channel(None, method="sum", gain=1, qe=1)] * len(again))
+    medians = _integrate(structs, again, {}, ("background",), Call(), context)["background"]
+    of_channel = dict(zip(weighted, _Order([len(stack) for stack in again], None).by_channel(medians)))
     return [of_channel.get(k, background) for k, background in enumerate(backgrounds)]
 
 
@@ -245,83 +238,8 @@ def _stacks(crops) -> list[numpy.ndarray]:
         raise InvalidArgument(f"crops is {crops!r}, a sequence with one stack per channel expected") from None
     if not crops:
         raise InvalidArgument("crops has 0 stacks, at least 1 expected: one per channel")
-    nothing = numpy.empty((0, 1, 1), numpy.float32)  # an empty list has no shape of its own
-    return [nothing if isinstance(stack, (list, tuple)) and len(stack) == 0 else
-            readable(stack, f"channel {number}: crops", IMAGE_TYPES, 3) for number, stack in enumerate(crops, start=1)]
-
-
-def _per_channel(values, n_channels: int, name: str) -> list:
-    """One value per channel, from one for all or from one each."""
-    try:
-        given = None if isinstance(values, str) else len(values)
-    except TypeError:
-        given = None
-    if given is None:
-        return [values] * n_channels
-    if given != n_channels:
-        raise InvalidArgument(f"{name} has {given} values, {n_channels} expected: one for all channels, or one each")
-    return list(values)
-
-
-def _models(values, n_channels: int) -> list[str]:
-    models = [str(value).lower() for value in _per_channel(values, n_channels, "channels_fit_models")]
-    for number, model in enumerate(models, start=1):
-        if model not in MODELS:
-            raise InvalidArgument(f"channel {number}: channels_fit_models is {model!r}, "
-                                  f"one of {', '.join(map(repr, MODELS))} expected")
-    return models
-
-
-def _pixels(values, n_channels: int):
-    """The pixel sizes with one entry a channel, and as pairs (y, x) of numbers."""
-    name = "channels_pixels_nm"
-    if _is_scalar(values):
-        values = [(values, values)] * n_channels
-    elif len(values) == 2 and n_channels == 2 and all(map(_is_scalar, values)):
-        raise InvalidArgument(f"{name} is {values!r}: with two channels a bare pair of numbers is either (y, x) for both or one "
-                              "size for each; one pair (y, x) per channel expected, such as [(100, 100), (97, 108)]")
-    elif len(values) == 2 != n_channels:
-        values = [values] * n_channels
-    elif len(values) != n_channels:
-        raise InvalidArgument(f"{name} has {len(values)} values, {n_channels} expected: a number, a pair (y, x), or one each")
-    return values, [_pixel_pair(pixel, f"channel {number}: {name}") for number, pixel in enumerate(values, start=1)]
-
-
-def _pixel_pair(pixel, name: str) -> tuple[float, float]:
-    try:
-        y, x = (float(length) for length in ((pixel, pixel) if _is_scalar(pixel) else pixel))
-    except (TypeError, ValueError):
-        raise InvalidArgument(f"{name} is {pixel!r}, a number or a pair (y, x) expected") from None
-    if not (0 < y < math.inf and 0 < x < math.inf):
-        raise InvalidArgument(f"{name} is {pixel!r}, finite numbers above 0 expected")
-    return y, x
-
-
-def _splines(needed: list[bool], arguments: list) -> list[Spline | None]:
-    """The PSF of each channel that needs one, from the knots along x, y and z, and the coefficients."""
-    names = list(_SPLINE_ARGUMENTS.values())
-    parts = []
-    for name, values in zip(names, arguments):
-        if isinstance(values, numpy.ndarray) and len(needed) == 1:
-            values = [values]
-        parts.append(_per_channel(values, len(needed), name))
-    splines = []
-    for number, (is_needed, *of_channel) in enumerate(zip(needed, *parts), start=1):
-        if not is_needed:
-            splines.append(None)
-            continue
-        for name, part in zip(names, of_channel):
-            if part is None:
-                raise SyntaxError(f"channel {number}: {name} is required for the model 'spline', but None")
-        try:
-            splines.append(Spline(*of_channel))
-        except InvalidArgument as error:
-            raise InvalidArgument(f"channel {number}: {_in_own_words(str(error))}") from None
-    return splines
-
-
-def _is_scalar(value) -> bool:
-    try:
-        return numpy.ndim(value) == 0
-    except ValueError:  # lists of different lengths
-        return False
+    for k, stack in enumerate(crops):
+        if isinstance(stack, (list, tuple)) and len(stack) == 0:
+            stack = numpy.empty((0, 1, 1), numpy.float32)  # an empty list has no shape of its own
+        crops[k] = readable(stack, f"channel {k + 1}: crops", IMAGE_TYPES, 3)
+    return crops

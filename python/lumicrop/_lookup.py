@@ -17,8 +17,19 @@ def looked_up(function):
     that keeps `times` is told how long the call took.
     """
     signature = inspect.signature(function)
-    positional = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_ONLY]
-    named = [name for name in signature.parameters if name not in positional]
+    parameters = signature.parameters.values()
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    named = [p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    by_place = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    needed = sum(p.default is p.empty for p in parameters)
+    # What may still be given by its name where so many arguments stand by place.
+    by_name = [frozenset(named).difference(by_place[:count]) for count in range(len(by_place) + 1)]
+
+    def bound(args: tuple, keywords: dict) -> dict:
+        """The arguments by name: what ``signature.bind`` finds, which is asked only where it would refuse them."""
+        if not (needed <= len(args) <= len(by_place) and keywords.keys() <= by_name[len(args)]):
+            return signature.bind(*args, **keywords).arguments
+        return dict(zip(by_place, args)) | keywords
 
     @functools.wraps(function)
     def with_lookup(*args, locs=None, config=None, df_name="detections", **keywords):
@@ -26,12 +37,15 @@ def looked_up(function):
             raise InvalidArgument("locs and config are both given, at most one of them expected")
         sources = [config] if locs is None else [getattr(locs, df_name), getattr(locs, "config", None)]
         keywords = {name: value for name, value in keywords.items() if value is not None}
-        given = signature.bind(*args, **keywords).arguments
-        for name in named:
-            candidates = [given.get(name), *(getattr(source, name, None) for source in sources)]
-            given[name] = next((value for value in candidates if value is not None), signature.parameters[name].default)
+        if locs is config is None and needed <= len(args) <= len(positional) and keywords.keys() <= by_name[0]:
+            return function(*args, **keywords)  # nothing to look up
+        given = bound(args, keywords)
+        for source in sources:
+            if source is not None:
+                given |= {name: getattr(source, name, None) for name in named if given.get(name) is None}
+        given = {name: value for name, value in given.items() if value is not None}  # the others take their defaults
         start = time.perf_counter()
-        result = function(*[given.get(name) for name in positional], **{name: given[name] for name in named})
+        result = function(*[given.pop(name, None) for name in positional], **given)
         if locs is not None and getattr(locs, "times", None) is not None:
             name = function.__name__
             locs.times[name] = locs.times.get(name, 0) + time.perf_counter() - start

@@ -9,19 +9,19 @@ from typing import Any
 import numpy
 
 from ._abi import InvalidArgument, ffi, lib, new
-from ._arrays import FLAG_TYPES, REAL_TYPES, Call, column_types, readable, whole, writable
+from ._arrays import COLUMN_TYPES, FLAG_TYPES, IMAGE_TYPES, REAL_TYPES, WHOLE_TYPES, Call, whole, writable
 from ._channel import Channel, channel_structs, used_columns
 from ._context import Context, ContextInfo, chosen, default_context
 
 ORIGINS = {"first_pixel": lib.LUMICROP_FIRST_PIXEL, "pixel_corner": lib.LUMICROP_PIXEL_CORNER}
-COLUMNS = ("ch", "frame", "X0", "Y0", "x_fit", "y_fit", "z_fit", "os_fit", "sigma_fit", "sigma_x_fit", "sigma_y_fit",
-           "sigma_angle")
 OUTPUTS = ("photons", "background", "psf_sum", "denominator", "flags")
 
 
 @dataclass(frozen=True)
 class Result:
     """Columns in detection order, of shape (n,): new ones, the caller's own, or None where not asked for.
+
+    New columns of numbers share one piece of memory, which is given back when none of them is held any more.
 
     Attributes
     ----------
@@ -143,10 +143,9 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
                "sigma_angle": sigma_angle}
     call = Call()
     arguments, computed = _arguments(call, context, channels, columns, origin, _outputs(outputs, out), dtype)
-    fills_host = any(isinstance(column, numpy.ndarray) and column.size for column in computed.values())
-    context.call(lib.lumicrop_integrate, *arguments, uses=call if call.on_device else None,
-                 waits=call.on_device and fills_host)
-    return Result(**computed, context=context.info)
+    fills_host = call.on_device and any(isinstance(column, numpy.ndarray) and column.size for column in computed.values())
+    context.call(lib.lumicrop_integrate, *arguments, uses=call if call.on_device else None, waits=fills_host)
+    return Result(*map(computed.get, OUTPUTS), context.info)
 
 
 def workspace_bytes(channels: Channel | Iterable[Channel], *, context: Context, origin: str = "first_pixel",
@@ -172,10 +171,10 @@ def workspace_bytes(channels: Channel | Iterable[Channel], *, context: Context, 
         As `integrate` does.
     """
     for name in columns:
-        if name not in COLUMNS:
+        if name not in COLUMN_TYPES:
             raise TypeError(f"workspace_bytes() got an unexpected keyword argument {name!r}")
     call, needed = Call(), ffi.new("int64_t*")
-    columns = dict.fromkeys(COLUMNS) | columns
+    columns = dict.fromkeys(COLUMN_TYPES) | columns
     arguments, _ = _arguments(call, context, channels, columns, origin, _outputs(outputs, out), dtype)
     context.call(lib.lumicrop_workspace_bytes, *arguments, needed)
     return needed[0]
@@ -184,51 +183,66 @@ def workspace_bytes(channels: Channel | Iterable[Channel], *, context: Context, 
 def _arguments(call: Call, context: Context, channels, columns: dict, origin: str, outputs: dict, dtype):
     """What the library's call takes after the context, and the columns that it will fill, by name."""
     channels = [channels] if isinstance(channels, Channel) else list(channels)
-    structs, images = channel_structs(channels, call, context)
-    columns = _readable_columns(columns, channels, context)
-
-    detections = call.keep(new("detections"))
-    detections.n = _count(channels, images, columns)
-    detections.origin = chosen(origin, ORIGINS, "origin")
-    for name, column in columns.items():
-        setattr(detections, name, call.array(column))
-
-    result = call.keep(new("result"))
-    computed = dict.fromkeys(OUTPUTS)
-    for name, given in outputs.items():
-        if given is None:
-            given = filled = numpy.empty(detections.n, numpy.uint32 if name == "flags" else _real(dtype))
-        else:
-            filled = writable(given, f"out[{name!r}]", FLAG_TYPES if name == "flags" else REAL_TYPES, context)
-        computed[name] = given
-        setattr(result, name, call.array(filled))
-    return (structs, len(channels), detections, result), computed
+    structs = channel_structs(channels)
+    call.keep([channel.spline for channel in channels])
+    images = [call.read(channel.images, f"channel {number}: images", IMAGE_TYPES, 3, context)
+              for number, channel in enumerate(channels, start=1)]
+    read = {name: call.described(whole(columns[name], name, context)) if types is WHOLE_TYPES else
+            call.read(columns[name], name, types, 1, context) for name, types in used_columns(channels, columns).items()}
+    n, origin = _count(channels, images, read), chosen(origin, ORIGINS, "origin")
+    filled, columns = _filled(outputs, n, dtype, call, context)
+    return arguments_of(structs, images, n, read, filled, call, origin), columns
 
 
-def _readable_columns(columns: dict, channels: list[Channel], context: Context) -> dict:
-    """The columns given and used, as arrays that the library can read."""
-    placed = any(channel.placed for channel in channels)
-    arrays = {}
-    for name in used_columns(channels, columns):
-        if name in ("ch", "frame") or (placed and name in ("X0", "Y0")):
-            arrays[name] = whole(columns[name], name, context)
-        else:
-            arrays[name] = readable(columns[name], name, column_types(name), 1, context)
-    return arrays
+def arguments_of(channels, images: list[tuple], n: int, columns: dict[str, tuple], outputs: dict[str, tuple], call: Call,
+                 origin: int = lib.LUMICROP_FIRST_PIXEL) -> tuple:
+    """What ``lumicrop_integrate`` takes after the context, of `n` detections and of arrays that `call` has described."""
+    detections, result = new("detections"), new("result")
+    detections.n, detections.origin = n, origin
+    arrays = call.structs([*images, *columns.values(), *outputs.values()])
+    for k in range(len(images)):
+        channels[k].images = arrays + k
+    for k, name in enumerate(columns, start=len(images)):
+        setattr(detections, name, arrays + k)
+    for k, name in enumerate(outputs, start=len(images) + len(columns)):
+        setattr(result, name, arrays + k)
+    return call.keep((channels, len(images), detections, result))
 
 
-def _count(channels: list[Channel], images: list, columns: dict) -> int:
+def _count(channels: list[Channel], images: list[tuple], columns: dict[str, tuple]) -> int:
     """Detections of all channels together: a crop each, or as many as the columns of gathered crops are long."""
-    if not any(channel.gathered for channel in channels):
-        return sum(len(crops) for crops in images)
-    return next((len(columns[name]) for name in ("ch", "frame", "X0", "Y0") if name in columns), 0)
+    n = 0
+    for channel, described in zip(channels, images):
+        if channel.gathered:
+            return next((columns[name][Call.SHAPE][0] for name in ("ch", "frame", "X0", "Y0") if name in columns), 0)
+        n += described[Call.SHAPE][0]
+    return n
+
+
+def _filled(outputs: dict, n: int, dtype, call: Call, context: Context) -> tuple[dict[str, tuple], dict]:
+    """The columns to fill, described and themselves, by name: new ones where `outputs` has None."""
+    described, columns, reals = {}, outputs, []
+    for name, given in outputs.items():
+        if given is not None:
+            types = FLAG_TYPES if name == "flags" else REAL_TYPES
+            described[name] = call.described(writable(given, f"out[{name!r}]", types, context))
+        elif name == "flags":
+            flags = numpy.empty(n, numpy.uint32)
+            described[name], columns = call.described(flags), columns | {name: flags}
+        else:
+            reals.append(name)
+    if reals:
+        columns = columns | call.new_columns(reals, n, _real(dtype), described)
+    return described, columns
 
 
 def _outputs(outputs: Sequence[str] | None, out: Mapping[str, Any] | None) -> dict:
     """The columns to compute, each with the array to fill, or None for a new one."""
     given = {} if out is None else dict(out)
     if outputs is None:
-        outputs = OUTPUTS if out is None else ()
+        if out is None:
+            return dict.fromkeys(OUTPUTS)
+        outputs = ()
     for where, names in ("outputs", (outputs,) if isinstance(outputs, str) else tuple(outputs)), ("out", given):
         for name in names:
             if name not in OUTPUTS:

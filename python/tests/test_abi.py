@@ -154,20 +154,21 @@ def test_a_refused_call_touches_no_output():
     call = Call()
     crops = np.ones((3, 5, 5), np.float32)
     channel, detections, result = new("channel"), new("detections"), new("result")
-    channel.images, channel.method, channel.gain, channel.qe = call.array(crops), lib.LUMICROP_SUM, 1, 1
+    struct_of = lambda array: call.structs([call.described(array)])
+    channel.images, channel.method, channel.gain, channel.qe = struct_of(crops), lib.LUMICROP_SUM, 1, 1
     detections.n = 3
     outputs = {
         name: np.full(3, 77, np.uint32 if name == "flags" else float)
         for name in ("photons", "background", "psf_sum", "denominator", "flags")
     }
     for name, column in outputs.items():
-        setattr(result, name, call.array(column))
-    detections.ch = call.array(np.array([1, 1, 2]))
+        setattr(result, name, struct_of(column))
+    detections.ch = struct_of(np.array([1, 1, 2]))
     with lumicrop.Context("cpu") as context:
         with pytest.raises(lumicrop.InvalidArgument, match=r"ch\[2\] is 2"):
             context.call(lib.lumicrop_integrate, channel, 1, detections, result)
         assert all((column == 77).all() for column in outputs.values())
-        detections.ch = call.array(np.array([1, 1, 1]))
+        detections.ch = struct_of(np.array([1, 1, 1]))
         context.call(lib.lumicrop_integrate, channel, 1, detections, result)
     assert not any((column == 77).any() for column in outputs.values())
 

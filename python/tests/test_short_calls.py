@@ -1,0 +1,180 @@
+"""What makes calls short changes nothing else: settings looked through once, columns in one piece of memory, names bound by hand."""
+
+import inspect
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import lumicrop
+from test_dropin import assert_same, columns_of, crops_of, namespace
+from test_native import OUTPUTS, job
+
+integrate_crop = lumicrop.integrate_crop
+N = 6
+
+
+def best_microseconds(call, attempts=400):
+    times = []
+    for _ in range(attempts):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e6
+
+
+@pytest.mark.parametrize("n", [1, 100])
+def test_a_short_call_is_over_soon(n):
+    """Beyond the library's own few microseconds some 25 are usual. The bound leaves room for slow machines."""
+    crops, ((X0, Y0), columns) = crops_of(n, size=11), columns_of(n, size=11)
+    channel = lumicrop.Channel(crops, pixel_nm=100, gain=1, qe=1)
+    with lumicrop.Context("cpu", threads=1) as context:
+        assert best_microseconds(lambda: lumicrop.integrate(channel, X0=X0, Y0=Y0, **columns, context=context)) < 100
+    assert best_microseconds(lambda: integrate_crop([crops], X0, Y0, **columns)) < 100
+    assert best_microseconds(lambda: integrate_crop([crops], channels_weighted_integrations=False)) < 100
+
+
+# -------------------------------------------------------------------------------------------------------------- settings
+
+
+def test_what_becomes_of_an_answer_does_not_change_the_next():
+    crops = [crops_of(3), crops_of(2)]
+    (X0, Y0), columns = columns_of(5)
+    due = integrate_crop(crops, X0, Y0, **columns)
+    _, info = integrate_crop(crops, X0, Y0, **columns)
+    for key in ("channels_weighted_integrations", "channels_fit_models", "channels_pixels_nm", "psf_sums"):
+        info[key][0] = None
+        info[key].append("more")
+    again = integrate_crop(crops, X0, Y0, **columns)
+    assert_same(again, due)
+    assert again[1]["channels_weighted_integrations"] == [True, True]
+    assert again[1]["channels_fit_models"] == ["isogauss", "isogauss"]
+    assert again[1]["channels_pixels_nm"] == [(1.0, 1.0), (1.0, 1.0)]
+
+
+def test_settings_that_are_equal_but_of_another_type_come_back_as_given():
+    for pixel in (2, 2.0, True, np.float64(2)):
+        info = integrate_crop([crops_of()], channels_weighted_integrations=False, channels_pixels_nm=pixel)[1]
+        assert [type(length) for length in info["channels_pixels_nm"][0]] == [type(pixel)] * 2
+
+
+def test_settings_that_change_between_calls_are_seen():
+    gains = [1.0]
+    crops = [crops_of()]
+    one = integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gains)[0]
+    gains[0] = 2.0
+    np.testing.assert_array_equal(integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gains)[0], 2 * one)
+    for gain in (2.0, 1.0, 2.0):
+        photons = integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gain)[0]
+        np.testing.assert_array_equal(photons, gain * one)
+
+
+def test_what_is_refused_is_refused_every_time():
+    for _ in range(3):
+        with pytest.raises(ValueError, match="channel 1: channels_gains is nan, a finite number above 0 expected"):
+            integrate_crop([crops_of()], channels_weighted_integrations=False, channels_gains=np.nan)
+        with pytest.raises(ValueError, match="channel 1: channels_QE is 'much', a number expected"):
+            integrate_crop([crops_of()], channels_weighted_integrations=False, channels_QE="much")
+
+
+def test_threads_may_share_settings():
+    stacks, answers = [crops_of(n=50 + k, seed=k) for k in range(4)], [[] for _ in range(4)]
+
+    def count(k):
+        for _ in range(100):
+            answers[k].append(integrate_crop([stacks[k]], channels_weighted_integrations=False))
+
+    threads = [threading.Thread(target=count, args=(k,)) for k in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    for stack, given in zip(stacks, answers):
+        due = integrate_crop([stack], channels_weighted_integrations=False)
+        assert len(given) == 100
+        for answer in given:
+            assert_same(answer, due)
+
+
+# --------------------------------------------------------------------------------------------------------------- columns
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_new_columns_share_no_element_and_outlive_each_other(dtype):
+    channels, columns = job(60)
+    due = lumicrop.integrate(channels, **columns, dtype=dtype)
+    for spoiled in OUTPUTS:
+        result = lumicrop.integrate(channels, **columns, dtype=dtype)
+        getattr(result, spoiled)[:] = 7
+        for name in OUTPUTS:
+            column = getattr(result, name)
+            assert column.flags.c_contiguous and column.flags.writeable and column.flags.aligned
+            np.testing.assert_array_equal(column, 7 if name == spoiled else getattr(due, name))
+    kept = [lumicrop.integrate(channels, **columns, dtype=dtype).denominator for _ in range(50)]
+    for column in kept:
+        np.testing.assert_array_equal(column, due.denominator)
+
+
+def test_columns_by_channel_come_in_the_order_of_many_channels_crops():
+    rng = np.random.default_rng(4)
+    lengths = rng.integers(0, 4, 300)
+    ch = rng.permutation(np.repeat(np.arange(1, 301), lengths)).astype(np.uint16)
+    crops = [rng.poisson(100, (length, 3, 3)).astype(np.float32) for length in lengths]
+    photons, info = integrate_crop(crops, ch=ch, channels_weighted_integrations=False)
+    for k, stack in enumerate(crops, start=1):
+        medians = info["border_medians"][k - 1]
+        np.testing.assert_array_equal(medians, info["background_vector"][ch == k])
+        np.testing.assert_array_equal(photons[ch == k], (stack - medians[:, None, None]).sum(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("label", [65537, -65535, 1 << 40])
+def test_labels_that_are_a_channel_s_but_for_their_high_bits_are_refused(label):
+    with pytest.raises(ValueError, match=rf"ch\[0\] is {label}, a channel from 1 to 2 expected"):
+        integrate_crop([crops_of(1), crops_of(1)], ch=[label, 2], channels_weighted_integrations=False)
+
+
+# ----------------------------------------------------------------------------------------------------------------- names
+
+
+def test_labels_by_place_or_by_name_are_the_same():
+    (X0, Y0), columns = columns_of(5)
+    crops, ch = [crops_of(3), crops_of(2)], [2, 1, 1, 2, 1]
+    due = integrate_crop(crops, X0, Y0, ch=ch, **columns)
+    assert_same(integrate_crop(crops, X0, Y0, ch, **columns), due)
+    assert_same(integrate_crop(crops, X0, Y0, ch, ch=None, **columns), due)
+    assert_same(integrate_crop(crops, X0, Y0, None, config=namespace(ch=ch), **columns), due)
+    assert_same(integrate_crop(crops, X0, Y0, ch, config=namespace(ch=[1, 1, 1, 1, 2]), **columns), due)
+
+
+CROPS = [crops_of()]
+
+
+@pytest.mark.parametrize(
+    "args, keywords, message",
+    [
+        ((), {}, "missing a required argument: 'crops'"),
+        ((), {"ch": [1]}, "missing a required argument: 'crops'"),
+        ((CROPS,), {"channels_gain": 2}, "got an unexpected keyword argument 'channels_gain'"),
+        ((CROPS, None, None, None, None), {}, "too many positional arguments"),
+        ((CROPS, None, None, [1] * N), {"ch": [1] * N}, "multiple values for argument 'ch'"),
+        ((CROPS,), {"X0": np.zeros(N)}, "'X0'|positional.only"),
+        ((), {"crops": CROPS}, "'crops'"),
+    ],
+)
+@pytest.mark.parametrize("elsewhere", [{}, {"config": namespace()}, {"locs": namespace(detections=namespace())}])
+def test_arguments_that_the_signature_does_not_have_are_refused_in_python_s_words(args, keywords, message, elsewhere):
+    with pytest.raises(TypeError, match=message):
+        integrate_crop(*args, **keywords, **elsewhere)
+
+
+def test_every_argument_may_be_looked_up():
+    """One that is not taken from `config` would be counted with its default."""
+    names = [name for name, p in inspect.signature(integrate_crop).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    asked = []
+
+    class Config:
+        def __getattr__(self, name):
+            asked.append(name)
+            raise AttributeError(name)
+
+    integrate_crop(CROPS, channels_weighted_integrations=False, config=Config())
+    assert set(names) - {"locs", "config", "df_name", "channels_weighted_integrations"} <= set(asked)
