@@ -18,9 +18,11 @@ struct Block
     int64_t crop[kLanes];      // within the channel
     int64_t detection[kLanes]; // in detection order
     int n;                     // lanes in use
+    bool consecutive;          // each lane's detection follows the one before
 
     Block(const Channel& channel, int64_t begin, int64_t end)
-        : n(end - begin < kLanes ? static_cast<int>(end - begin) : kLanes)
+        : n(end - begin < kLanes ? static_cast<int>(end - begin) : kLanes),
+          consecutive(n == kLanes && channel.positions == nullptr)
     {
         for (int lane = 0; lane < kLanes; ++lane) {
             crop[lane] = begin + (lane < n ? lane : n - 1);
@@ -29,49 +31,58 @@ struct Block
     }
 };
 
-template <class T, int kLanes, class Value>
-LUMICROP_INLINE void read_elements(const Column& column, const int64_t (&index)[kLanes], Value (&values)[kLanes])
+template <class Value, class T>
+LUMICROP_INLINE Value value_of(T value)
 {
-    for (int lane = 0; lane < kLanes; ++lane) {
-        const T value = *reinterpret_cast<const T*>(column.data + index[lane] * column.stride);
-        if constexpr (std::is_same_v<T, uint64_t> && std::is_same_v<Value, int64_t>)
-            values[lane] = value > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(value);
-        else
-            values[lane] = static_cast<Value>(value);
+    if constexpr (std::is_same_v<T, uint64_t> && std::is_same_v<Value, int64_t>)
+        return value > static_cast<uint64_t>(INT64_MAX) ? INT64_MAX : static_cast<int64_t>(value);
+    else
+        return static_cast<Value>(value);
+}
+
+template <class T, int kLanes, class Value>
+LUMICROP_INLINE void read_elements(const Column& column, const Block<kLanes>& block, Value (&values)[kLanes])
+{
+    if (block.consecutive && column.stride == static_cast<int64_t>(sizeof(T))) {
+        T adjacent[kLanes];
+        __builtin_memcpy(adjacent, column.data + block.detection[0] * column.stride, sizeof adjacent);
+        for (int lane = 0; lane < kLanes; ++lane) values[lane] = value_of<Value>(adjacent[lane]);
+        return;
     }
+    for (int lane = 0; lane < kLanes; ++lane)
+        values[lane] = value_of<Value>(*reinterpret_cast<const T*>(column.data + block.detection[lane] * column.stride));
 }
 
 /// A column's values of the lanes; `otherwise` where it is not given.
 template <int kLanes>
-LUMICROP_INLINE void read_lanes(const Column& column, const int64_t (&index)[kLanes], double otherwise,
-                                double (&values)[kLanes])
+LUMICROP_INLINE void read_lanes(const Column& column, const Block<kLanes>& block, double otherwise, double (&values)[kLanes])
 {
     if (!column) {
         for (double& value : values) value = otherwise;
     } else if (column.dtype == Dtype::f32) {
-        read_elements<float>(column, index, values);
+        read_elements<float>(column, block, values);
     } else {
-        read_elements<double>(column, index, values);
+        read_elements<double>(column, block, values);
     }
 }
 
 /// A column of any type, as float64 or int64.
 template <int kLanes, class Value>
-inline void read_any(const Column& column, const int64_t (&index)[kLanes], Value (&values)[kLanes])
+inline void read_any(const Column& column, const Block<kLanes>& block, Value (&values)[kLanes])
 {
     switch (column.dtype) {
-    case Dtype::u8: return read_elements<uint8_t>(column, index, values);
-    case Dtype::u16: return read_elements<uint16_t>(column, index, values);
-    case Dtype::i16: return read_elements<int16_t>(column, index, values);
-    case Dtype::u32: return read_elements<uint32_t>(column, index, values);
-    case Dtype::i32: return read_elements<int32_t>(column, index, values);
-    case Dtype::i8: return read_elements<int8_t>(column, index, values);
-    case Dtype::u64: return read_elements<uint64_t>(column, index, values);
-    case Dtype::i64: return read_elements<int64_t>(column, index, values);
-    case Dtype::f32: return read_elements<float>(column, index, values);
+    case Dtype::u8: return read_elements<uint8_t>(column, block, values);
+    case Dtype::u16: return read_elements<uint16_t>(column, block, values);
+    case Dtype::i16: return read_elements<int16_t>(column, block, values);
+    case Dtype::u32: return read_elements<uint32_t>(column, block, values);
+    case Dtype::i32: return read_elements<int32_t>(column, block, values);
+    case Dtype::i8: return read_elements<int8_t>(column, block, values);
+    case Dtype::u64: return read_elements<uint64_t>(column, block, values);
+    case Dtype::i64: return read_elements<int64_t>(column, block, values);
+    case Dtype::f32: return read_elements<float>(column, block, values);
     case Dtype::f64: break;
     }
-    read_elements<double>(column, index, values);
+    read_elements<double>(column, block, values);
 }
 
 /// What a block's detections came to. Counts are raw, above the camera's offset.
@@ -88,6 +99,12 @@ struct Outcomes
 template <class T, int kLanes, class Value>
 LUMICROP_INLINE void write_elements(const Column& column, const Block<kLanes>& block, const Value (&values)[kLanes])
 {
+    if (block.consecutive && column.stride == static_cast<int64_t>(sizeof(T))) {
+        T adjacent[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) adjacent[lane] = static_cast<T>(values[lane]);
+        __builtin_memcpy(column.data + block.detection[0] * column.stride, adjacent, sizeof adjacent);
+        return;
+    }
     for (int lane = 0; lane < block.n; ++lane)
         *reinterpret_cast<T*>(column.data + block.detection[lane] * column.stride) = static_cast<T>(values[lane]);
 }
@@ -106,10 +123,12 @@ template <int kLanes>
 LUMICROP_INLINE void write_outcomes(const Job& job, const Channel& channel, const Block<kLanes>& block,
                                     const Outcomes<kLanes>& outcomes)
 {
-    double photons[kLanes];
-    const double photons_per_count = math::photons_per_count(channel.gain, channel.qe);
-    for (int lane = 0; lane < kLanes; ++lane) photons[lane] = outcomes.counts[lane] * photons_per_count;
-    write_lanes(job.result.photons, block, photons);
+    if (job.result.photons) {
+        alignas(64) double photons[kLanes];
+        const double photons_per_count = math::photons_per_count(channel.gain, channel.qe);
+        for (int lane = 0; lane < kLanes; ++lane) photons[lane] = outcomes.counts[lane] * photons_per_count;
+        write_lanes(job.result.photons, block, photons);
+    }
     write_lanes(job.result.background, block, outcomes.background);
     write_lanes(job.result.psf_sum, block, outcomes.psf_sum);
     write_lanes(job.result.denominator, block, outcomes.denominator);

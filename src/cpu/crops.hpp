@@ -1,143 +1,225 @@
-// The pixels of a block's crops: found, clipped to the frame, and turned so that each register holds one pixel of all crops.
+// Where the crops of a block lie, clipped to the frame, and their rows of pixels.
 #pragma once
 
 #include <type_traits>
 
 #include "cpu/block.hpp"
-#include "cpu/transpose.hpp"
+#include "cpu/partial_load.hpp"
 #include "cpu/workspace.hpp"
-#include "math/border.hpp"
+#include "math/running_sum.hpp"
 #include "math/window.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
 namespace kernel {
 
-/// One lane's crop: where it lies and which part of it lies inside the frame.
+/// The part of one lane's crop that lies inside the frame.
 struct CropWindow
 {
-    const std::byte* frame;           // image that holds the crop
-    int64_t row, column;              // of the crop's first pixel in that image
-    int64_t row_begin, row_end;       // rows of the crop inside the frame
-    int64_t column_begin, column_end; // columns likewise
-    bool clipped;                     // some pixel lies outside
+    int64_t row_begin, row_end, column_begin, column_end;
+
+    bool holds(int64_t r, int64_t c) const { return r >= row_begin && r < row_end && c >= column_begin && c < column_end; }
 };
 
-/// As many pixels as a register has lanes, as they are stored.
-template <class Pixel, int kLanes>
-struct VectorOf;
-#define LUMICROP_PIXEL_VECTOR(pixel)                                                                                        \
-    template <int kLanes>                                                                                                   \
-    struct VectorOf<pixel, kLanes>                                                                                          \
-    {                                                                                                                       \
-        typedef pixel Type __attribute__((vector_size(kLanes * sizeof(pixel))));                                            \
-    };
-LUMICROP_PIXEL_VECTOR(uint8_t)
-LUMICROP_PIXEL_VECTOR(uint16_t)
-LUMICROP_PIXEL_VECTOR(int16_t)
-LUMICROP_PIXEL_VECTOR(uint32_t)
-LUMICROP_PIXEL_VECTOR(int32_t)
-#undef LUMICROP_PIXEL_VECTOR
+/// Rows of adjacent pixels, a stride apart.
+struct PixelRows
+{
+    const std::byte* first;
+    int64_t stride;
 
-/// The pixels of one block, strip of rows by strip of rows.
-template <class Real>
+    LUMICROP_INLINE const std::byte* row(int64_t r) const { return first + r * stride; }
+};
+
+/// Calls `use` with a pixel of the type: those that are computed in Scalar's precision (SPEC section 7).
+template <class Scalar, class Use>
+LUMICROP_INLINE auto with_pixel_type(Dtype dtype, Use use)
+{
+    if constexpr (std::is_same_v<Scalar, float>) {
+        switch (dtype) {
+        case Dtype::u8: return use(uint8_t());
+        case Dtype::u16: return use(uint16_t());
+        case Dtype::i16: return use(int16_t());
+        default: return use(float());
+        }
+    } else {
+        switch (dtype) {
+        case Dtype::u32: return use(uint32_t());
+        case Dtype::i32: return use(int32_t());
+        default: return use(double());
+        }
+    }
+}
+
+/// Copies a few bytes: 16 at a time, the last ones reaching back.
+LUMICROP_INLINE void copy_bytes(const std::byte* from, int64_t n, std::byte* to)
+{
+    constexpr int64_t kPiece = 16;
+    if (n < kPiece) {
+        for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+        return;
+    }
+    for (int64_t i = 0; i + kPiece < n; i += kPiece) __builtin_memcpy(to + i, from + i, kPiece);
+    __builtin_memcpy(to + n - kPiece, from + n - kPiece, kPiece);
+}
+
+/// The crops of one block, and of the one after it, so that their pixels are on their way before they are needed.
+template <int kLanes>
 class Crops
 {
 public:
-    static constexpr int kLanes = Real::kCount;
-    using Scalar = typename Real::Scalar;
-    static constexpr int64_t kStripPixels = 4096; // 256 KiB of AVX-512 lanes
+    /// Rows that rows() hands out at a time: as many as may be added up plainly.
+    static constexpr int64_t kStripRows = math::kPlainTerms;
+    /// Bytes of a crop that is joined where it has gaps.
+    static constexpr int64_t kMostJoined = 4096;
 
     Crops(const Channel& channel, Workspace& workspace)
-        : channel_(channel), strip_rows_(rows_of(channel)),
-          tile_(workspace.take<Scalar>((strip_rows_ * channel.width + kLanes) * kLanes)),
-          staging_(workspace.take<std::byte>(kLanes * staging_pitch(channel))), limit_(readable_limit(channel.images))
+        : channel_(channel), pixel_bytes_(size_of(channel.images.dtype)), row_bytes_(channel.width * pixel_bytes_),
+          staging_pitch_(row_bytes_ + kRegisterBytes), staging_(workspace.take<std::byte>(kStripRows * staging_pitch_)),
+          run_(workspace.take<std::byte>(kStripRows * staging_pitch_)), joins_(channel.height * row_bytes_ <= kMostJoined),
+          joined_pitch_(joins_ ? channel.height * row_bytes_ + kRegisterBytes : 0),
+          joined_(workspace.take<std::byte>(kLanes * joined_pitch_)), limit_(readable_limit(channel.images)),
+          adjacent_(channel.images.strides[2] == pixel_bytes_),
+          gapless_(adjacent_ && channel.images.strides[1] == row_bytes_)
     {
-    }
-
-    void find(const Job& job, const Block<kLanes>& block)
-    {
-        int64_t image[kLanes] = {}, row[kLanes] = {}, column[kLanes] = {};
-        const Images& images = channel_.images;
-        if (channel_.frame_known) {
-            read_any(job.detections.X0, block.detection, column);
-            read_any(job.detections.Y0, block.detection, row);
-        }
-        if (channel_.gathered) read_any(job.detections.frame, block.detection, image);
-        clipped_ = 0;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            CropWindow& window = windows_[lane];
-            window.frame = images.data + (channel_.gathered ? image[lane] : block.crop[lane]) * images.strides[0];
-            window.row_begin = window.column_begin = 0;
-            window.row_end = channel_.height;
-            window.column_end = channel_.width;
-            if (channel_.frame_known) {
-                math::clip(row[lane], channel_.height, channel_.frame_height, window.row_begin, window.row_end);
-                math::clip(column[lane], channel_.width, channel_.frame_width, window.column_begin, window.column_end);
-            }
-            window.row = channel_.gathered ? row[lane] : 0;
-            window.column = channel_.gathered ? column[lane] : 0;
-            window.clipped = window.row_begin != 0 || window.column_begin != 0 || window.row_end != channel_.height ||
-                             window.column_end != channel_.width;
-            clipped_ |= static_cast<uint32_t>(window.clipped) << lane;
+        for (Places& places : places_) {
+            for (CropWindow& window : places.windows) window = {0, channel.height, 0, channel.width};
+            places.clipped = 0;
         }
     }
 
-    const CropWindow& window(int lane) const { return windows_[lane]; }
-    uint32_t clipped() const { return clipped_; } // a bit a lane
-
-    int64_t strip_rows() const { return strip_rows_; }
-    bool one_strip() const { return strip_rows_ >= channel_.height; }
-
-    /// Loads rows [begin, end), at most strip_rows(): pixel (row, column) then lies at tile()[((row - begin) * width + column) * kLanes].
-    void load(int64_t begin, int64_t end)
+    /// Steps on to `block`; `next` is the one that will follow, or null.
+    void find(const Job& job, const Block<kLanes>& block, const Block<kLanes>* next)
     {
-        with_pixel_type([&](auto pixel) { load_rows<decltype(pixel)>(begin, end); });
+        current_ = 1 - current_;
+        if (!found_next_) locate(job, block, places_[current_]);
+        found_next_ = next != nullptr;
+        if (found_next_) locate(job, *next, places_[1 - current_]);
+        if (!joins_ || (gapless_ && clipped() == 0)) return;
+        with_pixel_bytes([&](auto pixel) {
+            for (int lane = 0; lane < kLanes; ++lane)
+                if (!lies_gapless(lane)) join<decltype(pixel)>(lane, 0, channel_.height, joined_ + lane * joined_pitch_);
+        });
     }
-    const Scalar* tile() const { return tile_; }
-    Real pixel(int64_t i) const { return Real::load(tile_ + i * kLanes); }
+
+    const CropWindow& window(int lane) const { return places_[current_].windows[lane]; }
+    uint32_t clipped() const { return places_[current_].clipped; } // a bit a lane
+    const std::byte* limit() const { return limit_; }
+
+    /// Whether rows() hands out the lane's crop as a whole, one run of adjacent pixels.
+    bool is_gapless(int lane) const { return joins_ || lies_gapless(lane); }
+    bool is_gapless() const { return joins_; } // all of them
+
+    /// Asks for some of the next block's pixels: those of step `step` of `steps` in which this block is computed. All at once they would hold up
+    /// what else is read.
+    LUMICROP_INLINE void prefetch(int64_t step, int64_t steps) const
+    {
+        if (!found_next_) return;
+        for (int64_t lane = step * kLanes / steps; lane < (step + 1) * kLanes / steps; ++lane)
+            prefetch_crop(static_cast<int>(lane));
+    }
+
+    /// Rows [begin, end) of a lane's crop, with zeros outside its window: any number where it is gapless, else at most kStripRows, which are good
+    /// until the next call.
+    template <class Pixel>
+    LUMICROP_INLINE PixelRows rows(int lane, int64_t begin, int64_t end) const
+    {
+        if (lies_gapless(lane)) return {address(places_[current_].corners[lane], begin, 0), row_bytes_};
+        if (joins_) return {joined_ + lane * joined_pitch_ + begin * row_bytes_, row_bytes_};
+        if (adjacent_ && !is_clipped(places_[current_], lane))
+            return {address(places_[current_].corners[lane], begin, 0), channel_.images.strides[1]};
+        stage<Pixel>(lane, begin, end, staging_, staging_pitch_);
+        return {staging_, staging_pitch_};
+    }
+
+    /// The same rows one behind the other without gaps.
+    template <class Pixel>
+    LUMICROP_INLINE const std::byte* run(int lane, int64_t begin, int64_t end) const
+    {
+        if (is_gapless(lane)) return rows<Pixel>(lane, begin, end).first;
+        join<Pixel>(lane, begin, end, run_);
+        return run_;
+    }
 
     /// Whether some pixel of the lane inside its window is NaN or infinite.
+    template <class Scalar>
     bool has_non_finite(int lane) const
     {
-        bool found = false;
-        with_pixel_type([&](auto pixel) { found = has_non_finite_of<decltype(pixel)>(lane); });
-        return found;
-    }
-
-    /// One row of one lane's crop as Scalars, zeros outside the window; `row` has room for whole registers.
-    void read_row(int lane, int64_t r, Scalar* row) const
-    {
-        with_pixel_type([&](auto pixel) { copy_row<decltype(pixel)>(lane, r, row); });
+        return with_pixel_type<Scalar>(channel_.images.dtype, [&](auto zero) {
+            using Pixel = decltype(zero);
+            const CropWindow& inside = window(lane);
+            for (int64_t row = inside.row_begin; row < inside.row_end; ++row)
+                for (int64_t column = inside.column_begin; column < inside.column_end; ++column) {
+                    const Pixel value = pixel<Pixel>(lane, row, column);
+                    if (!(value - value == Pixel(0))) return true;
+                }
+            return false;
+        });
     }
 
 private:
-    /// Calls `use` with a pixel of the images' type: those that are computed in this precision (SPEC section 7).
-    template <class Use>
-    LUMICROP_INLINE void with_pixel_type(Use use) const
+    LUMICROP_INLINE void prefetch_crop(int lane) const
     {
-        if constexpr (sizeof(Scalar) == sizeof(float)) {
-            switch (channel_.images.dtype) {
-            case Dtype::u8: return use(uint8_t());
-            case Dtype::u16: return use(uint16_t());
-            case Dtype::i16: return use(int16_t());
-            default: return use(float());
-            }
-        } else {
-            switch (channel_.images.dtype) {
-            case Dtype::u32: return use(uint32_t());
-            case Dtype::i32: return use(int32_t());
-            default: return use(double());
+        constexpr int64_t kLine = 64;
+        const Places& next = places_[1 - current_];
+        if (gapless_ && !is_clipped(next, lane)) {
+            const std::byte* const begin = next.corners[lane];
+            for (int64_t at = 0; at < channel_.height * row_bytes_; at += kLine) __builtin_prefetch(begin + at);
+        } else if (adjacent_) {
+            const CropWindow& window = next.windows[lane];
+            for (int64_t row = window.row_begin; row < window.row_end; ++row) {
+                const std::byte* const begin = address(next.corners[lane], row, window.column_begin);
+                for (int64_t at = 0; at < row_bytes_ - 1; at += kLine) __builtin_prefetch(begin + at);
+                __builtin_prefetch(begin + row_bytes_ - 1);
             }
         }
     }
 
-    static int64_t rows_of(const Channel& channel)
+    struct Places
     {
-        const int64_t rows = kStripPixels / channel.width;
-        return rows < 1 ? 1 : rows < channel.height ? rows : channel.height;
+        const std::byte* corners[kLanes]; // address of each crop's first pixel, were it inside the frame
+        CropWindow windows[kLanes];
+        uint32_t clipped;
+    };
+
+    static bool is_clipped(const Places& places, int lane) { return (places.clipped >> lane & 1) != 0; }
+
+    void locate(const Job& job, const Block<kLanes>& block, Places& places) const
+    {
+        const Images& images = channel_.images;
+        if (!channel_.frame_known) {
+            for (int lane = 0; lane < kLanes; ++lane)
+                places.corners[lane] = images.data + block.crop[lane] * images.strides[0];
+            return;
+        }
+        alignas(64) int64_t row[kLanes], column[kLanes];
+        read_any(job.detections.X0, block, column);
+        read_any(job.detections.Y0, block, row);
+        if (channel_.gathered) {
+            alignas(64) int64_t image[kLanes];
+            read_any(job.detections.frame, block, image);
+            for (int lane = 0; lane < kLanes; ++lane)
+                places.corners[lane] = address(images.data + image[lane] * images.strides[0], row[lane], column[lane]);
+        } else {
+            for (int lane = 0; lane < kLanes; ++lane)
+                places.corners[lane] = images.data + block.crop[lane] * images.strides[0];
+        }
+        const int64_t last_row = channel_.frame_height - channel_.height,
+                      last_column = channel_.frame_width - channel_.width;
+        uint32_t clipped = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const bool inside =
+                (row[lane] >= 0) & (row[lane] <= last_row) & (column[lane] >= 0) & (column[lane] <= last_column);
+            clipped |= static_cast<uint32_t>(!inside) << lane;
+        }
+        for (uint32_t lanes = clipped | places.clipped; lanes != 0; lanes &= lanes - 1) {
+            const int lane = __builtin_ctz(lanes);
+            CropWindow& window = places.windows[lane];
+            math::clip(row[lane], channel_.height, channel_.frame_height, window.row_begin, window.row_end);
+            math::clip(column[lane], channel_.width, channel_.frame_width, window.column_begin, window.column_end);
+        }
+        places.clipped = clipped;
     }
-    static int64_t staging_pitch(const Channel& channel) { return (channel.width + kLanes) * size_of(channel.images.dtype); }
+
     /// End of the memory that the images certainly own, for loads of whole registers past a row's end.
     static const std::byte* readable_limit(const Images& images)
     {
@@ -148,123 +230,76 @@ private:
         return images.data + reach;
     }
 
-    LUMICROP_INLINE const std::byte* address(const CropWindow& window, int64_t row, int64_t column) const
+    /// In whole numbers that may wrap: a crop far outside has a corner, too, though nobody reads there.
+    LUMICROP_INLINE const std::byte* address(const std::byte* corner, int64_t row, int64_t column) const
     {
-        return window.frame + (window.row + row) * channel_.images.strides[1] +
-               (window.column + column) * channel_.images.strides[2];
+        const uint64_t down = static_cast<uint64_t>(row) * static_cast<uint64_t>(channel_.images.strides[1]);
+        const uint64_t along = static_cast<uint64_t>(column) * static_cast<uint64_t>(channel_.images.strides[2]);
+        return reinterpret_cast<const std::byte*>(reinterpret_cast<uint64_t>(corner) + down + along);
     }
 
     template <class Pixel>
-    void load_rows(int64_t begin, int64_t end)
+    LUMICROP_INLINE Pixel pixel(int lane, int64_t row, int64_t column) const
     {
-        const int64_t width = channel_.width;
-        const bool adjacent = channel_.images.strides[2] == static_cast<int64_t>(sizeof(Pixel));
-        if (adjacent && clipped_ == 0 && channel_.images.strides[1] == width * static_cast<int64_t>(sizeof(Pixel))) {
-            const std::byte* sources[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane) sources[lane] = address(windows_[lane], begin, 0);
-            load_run<Pixel>(sources, (end - begin) * width, tile_);
-            return;
+        Pixel value;
+        __builtin_memcpy(&value, address(places_[current_].corners[lane], row, column), sizeof value);
+        return value;
+    }
+
+    /// Calls `use` with something as large as a pixel.
+    template <class Use>
+    LUMICROP_INLINE void with_pixel_bytes(Use use) const
+    {
+        switch (pixel_bytes_) {
+        case 1: return use(uint8_t());
+        case 2: return use(uint16_t());
+        case 4: return use(uint32_t());
+        default: return use(uint64_t());
         }
+    }
+
+    bool lies_gapless(int lane) const { return gapless_ && !is_clipped(places_[current_], lane); }
+
+    /// Copies rows of the lane's crop one behind the other.
+    template <class Pixel>
+    LUMICROP_INLINE void join(int lane, int64_t begin, int64_t end, std::byte* to) const
+    {
+        if (!adjacent_ || is_clipped(places_[current_], lane)) return stage<Pixel>(lane, begin, end, to, row_bytes_);
+        const std::byte* from = address(places_[current_].corners[lane], begin, 0);
+        for (int64_t row = begin; row < end; ++row, from += channel_.images.strides[1], to += row_bytes_)
+            copy_bytes(from, row_bytes_, to);
+    }
+
+    /// Copies rows of the lane's crop a pitch apart, with zeros outside the window.
+    template <class Pixel>
+    __attribute__((noinline)) void stage(int lane, int64_t begin, int64_t end, std::byte* staged, int64_t pitch) const
+    {
+        const CropWindow& inside = window(lane);
         for (int64_t row = begin; row < end; ++row) {
-            const std::byte* sources[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane)
-                sources[lane] =
-                    adjacent && !windows_[lane].clipped ? address(windows_[lane], row, 0) : staged_row<Pixel>(lane, row);
-            load_run<Pixel>(sources, width, tile_ + (row - begin) * width * kLanes);
+            auto* const to = reinterpret_cast<Pixel*>(staged + (row - begin) * pitch);
+            const bool some = row >= inside.row_begin && row < inside.row_end;
+            const int64_t first = some ? inside.column_begin : channel_.width,
+                          last = some ? inside.column_end : channel_.width;
+            for (int64_t column = 0; column < first; ++column) to[column] = Pixel(0);
+            for (int64_t column = first; column < last; ++column) to[column] = pixel<Pixel>(lane, row, column);
+            for (int64_t column = last; column < channel_.width; ++column) to[column] = Pixel(0);
         }
-    }
-
-    /// A row copied to where whole registers may be read, with zeros outside the window.
-    template <class Pixel>
-    const std::byte* staged_row(int lane, int64_t row)
-    {
-        auto* const staged = reinterpret_cast<Pixel*>(staging_ + lane * staging_pitch(channel_));
-        copy_row<Pixel>(lane, row, staged);
-        return reinterpret_cast<const std::byte*>(staged);
-    }
-
-    template <class Pixel, class To>
-    void copy_row(int lane, int64_t row, To* to) const
-    {
-        const CropWindow& window = windows_[lane];
-        const bool inside = row >= window.row_begin && row < window.row_end;
-        const int64_t begin = inside ? window.column_begin : channel_.width;
-        const int64_t end = inside ? window.column_end : channel_.width;
-        for (int64_t column = 0; column < begin; ++column) to[column] = To(0);
-        for (int64_t column = begin; column < end; ++column) {
-            Pixel pixel;
-            __builtin_memcpy(&pixel, address(window, row, column), sizeof pixel);
-            to[column] = static_cast<To>(pixel);
-        }
-        for (int64_t column = end; column < channel_.width; ++column) to[column] = To(0);
-    }
-
-    /// Turns `count` adjacent pixels of each lane. The last registers overlap the ones before them, or reach past the run
-    /// where the memory is the images' own.
-    template <class Pixel>
-    LUMICROP_INLINE void load_run(const std::byte* (&sources)[kLanes], int64_t count, Scalar* to)
-    {
-        int64_t i = 0;
-        for (; i + kLanes <= count; i += kLanes) turn<Pixel>(sources, i, to);
-        if (i == count) return;
-        if (count >= kLanes) return turn<Pixel>(sources, count - kLanes, to);
-        constexpr int64_t kSpan = kLanes * static_cast<int64_t>(sizeof(Pixel));
-        for (int lane = 0; lane < kLanes; ++lane) {
-            std::byte* const staged = staging_ + lane * staging_pitch(channel_);
-            if (sources[lane] == staged || sources[lane] + kSpan <= limit_) continue;
-            // A run shorter than the register at the very end of the images. count < kLanes, and staging has room for that many.
-            __builtin_memcpy(staged, sources[lane], static_cast<std::size_t>(count) * sizeof(Pixel));
-            sources[lane] = staged;
-        }
-        turn<Pixel>(sources, 0, to);
-    }
-
-    template <class Pixel>
-    static LUMICROP_INLINE void turn(const std::byte* const (&sources)[kLanes], int64_t first, Scalar* to)
-    {
-        Real rows[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane)
-            rows[lane] = converted<Pixel>(sources[lane] + first * static_cast<int64_t>(sizeof(Pixel)));
-        transpose(rows);
-        for (int i = 0; i < kLanes; ++i) rows[i].store(to + (first + i) * kLanes);
-    }
-
-    template <class Pixel>
-    static LUMICROP_INLINE Real converted(const std::byte* from)
-    {
-        if constexpr (std::is_same_v<Pixel, Scalar>) {
-            return Real::load(reinterpret_cast<const Scalar*>(from));
-        } else {
-            typename VectorOf<Pixel, kLanes>::Type pixels;
-            __builtin_memcpy(&pixels, from, sizeof pixels);
-            if constexpr (sizeof(Pixel) < sizeof(int32_t)) // by way of int32, for which there are instructions
-                return Real(
-                    __builtin_convertvector(__builtin_convertvector(pixels, typename Real::Bits), typename Real::Vector));
-            else
-                return Real(__builtin_convertvector(pixels, typename Real::Vector));
-        }
-    }
-
-    template <class Pixel>
-    bool has_non_finite_of(int lane) const
-    {
-        const CropWindow& window = windows_[lane];
-        for (int64_t row = window.row_begin; row < window.row_end; ++row)
-            for (int64_t column = window.column_begin; column < window.column_end; ++column) {
-                Pixel pixel;
-                __builtin_memcpy(&pixel, address(window, row, column), sizeof pixel);
-                if (!(pixel - pixel == Pixel(0))) return true;
-            }
-        return false;
     }
 
     const Channel& channel_;
-    const int64_t strip_rows_;
-    Scalar* const tile_;
+    const int64_t pixel_bytes_, row_bytes_, staging_pitch_;
     std::byte* const staging_;
+    std::byte* const run_;
+    const bool
+        joins_; // crops that have gaps are joined, all of a block at once, so that many reads are on their way together
+    const int64_t joined_pitch_;
+    std::byte* const joined_;
     const std::byte* const limit_;
-    CropWindow windows_[kLanes];
-    uint32_t clipped_ = 0;
+    const bool adjacent_; // a row's pixels
+    const bool gapless_;  // a crop's rows
+    Places places_[2];
+    int current_ = 0;
+    bool found_next_ = false;
 };
 
 } // namespace kernel

@@ -32,23 +32,24 @@ private:
 #endif
 };
 
-/// Calls `use` with the block computer's type for the channel.
-template <class Real, class Use>
-LUMICROP_INLINE auto with_block_type(const Channel& channel, Use use)
-{
-    if (channel.method == Method::sum) return use(static_cast<SumBlock<Real>*>(nullptr));
-    if (channel.model == Model::spline) return use(static_cast<SplineBlock<Real>*>(nullptr));
-    return use(static_cast<GaussBlock<Real>*>(nullptr));
-}
-
+/// Calls `use` with a null pointer to the block computer's type for the channel.
 template <class Use>
 LUMICROP_INLINE auto with_computer(const Channel& channel, Use use)
 {
+    const auto for_filter = [&](auto real) {
+        using Real = decltype(real);
+        if (channel.model == Model::spline) return use(static_cast<SplineBlock<Real>*>(nullptr));
+        return use(static_cast<GaussBlock<Real>*>(nullptr));
+    };
+    const bool sum = channel.method == Method::sum;
     switch (channel.images.dtype) {
-    case Dtype::u32:
-    case Dtype::i32:
-    case Dtype::f64: return with_block_type<DoubleLanes>(channel, use);
-    default: return with_block_type<FloatLanes>(channel, use);
+    case Dtype::u8: return sum ? use(static_cast<SumBlock<uint8_t>*>(nullptr)) : for_filter(FloatLanes());
+    case Dtype::u16: return sum ? use(static_cast<SumBlock<uint16_t>*>(nullptr)) : for_filter(FloatLanes());
+    case Dtype::i16: return sum ? use(static_cast<SumBlock<int16_t>*>(nullptr)) : for_filter(FloatLanes());
+    case Dtype::u32: return sum ? use(static_cast<SumBlock<uint32_t>*>(nullptr)) : for_filter(DoubleLanes());
+    case Dtype::i32: return sum ? use(static_cast<SumBlock<int32_t>*>(nullptr)) : for_filter(DoubleLanes());
+    case Dtype::f64: return sum ? use(static_cast<SumBlock<double>*>(nullptr)) : for_filter(DoubleLanes());
+    default: return sum ? use(static_cast<SumBlock<float>*>(nullptr)) : for_filter(FloatLanes());
     }
 }
 
@@ -74,14 +75,17 @@ inline void integrate(const Job& job, const Channel& channel, int64_t begin, int
         constexpr int kLanes = Computer::kLanes;
         Workspace workspace(memory);
         Computer compute(channel, workspace);
+        Block<kLanes> block(channel, begin, end);
         for (int64_t first = begin; first < end; first += kLanes) {
-            const Block<kLanes> block(channel, first, end);
+            const bool is_last = end - first <= kLanes;
+            const Block<kLanes> next = is_last ? block : Block<kLanes>(channel, first + kLanes, end);
             Outcomes<kLanes> outcomes;
             {
                 const FlushToZero flush;
-                compute.compute(job, block, outcomes);
+                compute.compute(job, block, is_last ? nullptr : &next, outcomes);
             }
             write_outcomes(job, channel, block, outcomes);
+            block = next;
         }
     });
 }

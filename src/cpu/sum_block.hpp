@@ -1,259 +1,526 @@
 // Border-median sum of a block of crops (SPEC section 3).
+//
+// The borders are laid side by side and turned, so that all crops of the block sort theirs in one network. The sum goes over each crop's
+// pixels as they lie. Crops whose border holds zeros that may be padding, or NaN, are mended before: stand-ins take the place of what is
+// left out of the median.
 #pragma once
 
-#include "cpu/crops.hpp"
+#include "cpu/border_keys.hpp"
+#include "cpu/pixel_sums.hpp"
+#include "math/border.hpp"
 #include "math/border_median.hpp"
+#include "math/matched_filter.hpp"
 #include "math/padding.hpp"
-#include "math/running_sum.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
 namespace kernel {
 
-template <class Real>
+/// Middle of the borders of all crops of a block; `stored` holds them side by side.
+template <class Keys, int kBorder>
+__attribute__((noinline)) math::Middle<typename Keys::Lanes> middle_of_stored(const typename Keys::Stored* stored,
+                                                                              int64_t pitch)
+{
+    constexpr int kPixels = Turn<Keys>::kPixels;
+    typename Keys::Lanes values[kBorder];
+    for (int first = 0; first < kBorder; first += kPixels) {
+        typename Keys::Lanes turned[kPixels];
+        Turn<Keys>::turn(stored + first, pitch, turned);
+        for (int i = 0; i < kPixels && first + i < kBorder; ++i) values[first + i] = turned[i];
+    }
+    return math::middle_of(values);
+}
+
+template <class PixelType>
 class SumBlock
 {
 public:
-    static constexpr int kLanes = Real::kCount;
-    using Scalar = typename Real::Scalar;
+    using Pixel = PixelType;
+    using Keys = typename KeysOf<Pixel>::Keys;
+    using Lanes = typename Keys::Lanes;
+    static constexpr int kLanes = Lanes::kCount;
 
     SumBlock(const Channel& channel, Workspace& workspace)
         : channel_(channel), crops_(channel, workspace), n_border_(math::border_size(channel.height, channel.width)),
-          border_(workspace.take<Real>(n_border_)), left_out_(workspace.take<uint16_t>(n_border_)),
-          zero_(workspace.take<uint16_t>(can_pad() ? channel.height * channel.width : 0)),
-          padding_(workspace.take<uint16_t>(can_pad() ? channel.height * channel.width : 0))
+          n_sorted_(n_border_ + n_border_ % 2), pitch_((n_border_ + 2 * kLanes) / kLanes * kLanes),
+          stored_(workspace.take<Stored>(kLanes * pitch_)), border_(workspace.take<Lanes>(n_border_ + Turn<Keys>::kPixels)),
+          pixels_(channel.height * channel.width, crops_.limit()), row_pixels_(channel.width, crops_.limit()),
+          zero_rows_(workspace.take<uint32_t>(is_narrow() ? channel.height : 0)),
+          padded_rows_(workspace.take<uint32_t>(is_narrow() ? channel.height : 0)),
+          zeros_(workspace.take<uint8_t>(is_narrow() ? 0 : channel.height * channel.width)),
+          padding_(workspace.take<uint8_t>(is_narrow() ? 0 : channel.height * channel.width))
     {
     }
 
-    void compute(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
+    void compute(const Job& job, const Block<kLanes>& block, const Block<kLanes>* next, Outcomes<kLanes>& outcomes)
     {
-        crops_.find(job, block);
-        read_border();
-        double median[kLanes]; // raw counts
-        uint32_t no_border;
-        const bool exclude = find_left_out();
-        if (exclude)
-            median_of_rest(median, no_border);
-        else
-            median_of_all(median, no_border);
-
-        // Subtracting the raw median takes the camera's offset with it.
-        math::Parts<Scalar> background[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) background[lane] = math::in_parts<Scalar>(median[lane]);
-        double sums[kLanes], pixels[kLanes];
-        if (padded_ != 0)
-            add_up<true>(background, sums, pixels);
-        else
-            add_up<false>(background, sums, pixels);
-
-        for (int lane = 0; lane < kLanes; ++lane) {
-            outcomes.counts[lane] = sums[lane] - pixels[lane] * static_cast<double>(background[lane].low);
-            outcomes.background[lane] = median[lane] - channel_.camera_offset;
-            outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
-            outcomes.flags[lane] = 0;
-        }
-        for (int lane = 0; lane < block.n; ++lane) {
-            if ((padded_ | crops_.clipped()) >> lane & 1) outcomes.flags[lane] |= LUMICROP_FLAG_TRUNCATED;
-            if (no_border >> lane & 1) outcomes.flags[lane] |= LUMICROP_FLAG_NO_BORDER;
-            if (!math::is_finite(outcomes.counts[lane]) && crops_.has_non_finite(lane))
-                outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
+        crops_.find(job, block, next);
+        switch (kHasSides && crops_.is_gapless() && channel_.height == channel_.width ? channel_.width : 0) {
+        case 7: return compute_crops<7>(job, block, outcomes);
+        case 9: return compute_crops<9>(job, block, outcomes);
+        case 11: return compute_crops<11>(job, block, outcomes);
+        case 13: return compute_crops<13>(job, block, outcomes);
+        case 15: return compute_crops<15>(job, block, outcomes);
+        default: return compute_crops<0>(job, block, outcomes);
         }
     }
 
 private:
-    bool can_pad() const { return channel_.padding != Padding::none; }
+    using Stored = typename Keys::Stored;
+    using Real = std::conditional_t<std::is_same_v<Keys, DoubleKeys>, DoubleLanes, FloatLanes>;
+    using Scalar = typename Real::Scalar; // what the pixels are computed in
+    static constexpr bool kExact = std::is_same_v<Lanes, ShortLanes>;
+    static constexpr bool kHasSides = std::is_same_v<Pixel, float> || std::is_same_v<Pixel, uint16_t>;
+    static constexpr int64_t kSize = sizeof(Pixel);
 
-    void load_strip(int64_t begin)
+    /// Of square crops whose side the compiler knows; 0: of any crops.
+    template <int kSide>
+    void compute_crops(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
     {
-        const int64_t end = begin + crops_.strip_rows();
-        crops_.load(begin, end < channel_.height ? end : channel_.height);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            crops_.prefetch(lane, 2 * kLanes);
+            lay_border<kSide>(lane);
+            mended_[lane] = {n_sorted_ - n_border_, 0, 0};
+        }
+        const uint32_t odd = odd_lanes<kSide>();
+        for (uint32_t lanes = odd; lanes != 0; lanes &= lanes - 1) mend(__builtin_ctz(lanes));
+
+        double median[kLanes]; // raw counts
+        find_medians(median);
+        double counts[kLanes];
+        if constexpr (kExact)
+            add_up_exactly<kSide>(median, counts);
+        else
+            add_up<kSide>(median, counts);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            outcomes.counts[lane] = math::without_origin(counts[lane]);
+            outcomes.background[lane] = median[lane] - channel_.camera_offset;
+            outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
+            outcomes.flags[lane] = 0;
+        }
+        if (!job.result.flags) return;
+        for (int lane = 0; lane < block.n; ++lane) {
+            if (mended_[lane].n_padded > 0 || (crops_.clipped() >> lane & 1) != 0)
+                outcomes.flags[lane] |= LUMICROP_FLAG_TRUNCATED;
+            if (mended_[lane].n_left_out == n_sorted_) outcomes.flags[lane] |= LUMICROP_FLAG_NO_BORDER;
+            if (!math::is_finite(outcomes.counts[lane]) && crops_.template has_non_finite<Scalar>(lane))
+                outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
+        }
     }
 
-    /// Copies the border out of the tile, in the order of math::border_pixel.
-    void read_border()
+    /// What mending a crop found.
+    struct Mended
+    {
+        int64_t n_left_out; // of what is sorted
+        int64_t n_padded;
+        int64_t n_zeros; // all of them, padding or not
+    };
+
+    bool is_narrow() const { return channel_.width <= 32; }
+
+    PixelRows rows(int lane, int64_t begin, int64_t end) const { return crops_.template rows<Pixel>(lane, begin, end); }
+
+    static LUMICROP_INLINE void lay_run(const std::byte* from, int64_t n, Stored* to)
+    {
+        if constexpr (std::is_same_v<Pixel, Stored>)
+            copy_bytes(from, n * kSize, reinterpret_cast<std::byte*>(to));
+        else
+            for (int64_t i = 0; i < n; ++i) to[i] = stored_at(from + i * kSize);
+    }
+    static LUMICROP_INLINE Stored stored_at(const std::byte* from)
+    {
+        Pixel pixel;
+        __builtin_memcpy(&pixel, from, sizeof pixel);
+        return static_cast<Stored>(pixel);
+    }
+
+    template <int kSide>
+    int64_t height() const
+    {
+        return kSide > 0 ? kSide : channel_.height;
+    }
+    template <int kSide>
+    int64_t width() const
+    {
+        return kSide > 0 ? kSide : channel_.width;
+    }
+    template <int kSide>
+    int64_t n_border() const
+    {
+        return kSide > 0 ? math::border_size(kSide, kSide) : n_border_;
+    }
+
+    /// Lays the lane's border into its place, in any order. The first stand-in follows, which makes an odd number of pixels even, and more of
+    /// them fill the last register.
+    template <int kSide>
+    LUMICROP_INLINE void lay_border(int lane)
+    {
+        const int64_t height = this->height<kSide>(), width = this->width<kSide>();
+        Stored* const to = stored_ + lane * pitch_;
+        if (kSide > 0 || (crops_.is_gapless(lane) && height >= 3 && width >= 2)) {
+            const std::byte* const crop = rows(lane, 0, height).first;
+            lay_run(crop, width + 1, to); // the first row, and the second's first pixel
+            Stored* const pairs = to + width + 1;
+            const std::byte* const between = crop + (2 * width - 1) * kSize; // a row's last pixel, and the next one's first
+#pragma GCC unroll 16
+            for (int64_t row = 0; row < height - 3; ++row) lay_pair(between + row * width * kSize, pairs + 2 * row);
+            lay_run(crop + (height * width - width - 1) * kSize, width + 1, pairs + 2 * (height - 3));
+        } else {
+            lay_border_by_rows(lane, to);
+        }
+        for (int i = 0; i < kLanes; ++i) to[n_border<kSide>() + i] = Keys::most();
+    }
+    static LUMICROP_INLINE void lay_pair(const std::byte* from, Stored* to)
+    {
+        if constexpr (std::is_same_v<Pixel, Stored>) {
+            __builtin_memcpy(to, from, 2 * kSize);
+        } else {
+            to[0] = stored_at(from);
+            to[1] = stored_at(from + kSize);
+        }
+    }
+
+    /// In the order of math::border_pixel.
+    __attribute__((noinline)) void lay_border_by_rows(int lane, Stored* to) const
     {
         const int64_t height = channel_.height, width = channel_.width;
-        for (int64_t begin = 0; begin < height; begin += crops_.strip_rows()) {
-            load_strip(begin);
-            const int64_t end = begin + crops_.strip_rows() < height ? begin + crops_.strip_rows() : height;
+        for (int64_t begin = 0; begin < height; begin += kStripRows) {
+            const int64_t end = begin + kStripRows < height ? begin + kStripRows : height;
+            const PixelRows strip = rows(lane, begin, end);
             for (int64_t row = begin; row < end; ++row) {
-                const int64_t first = (row - begin) * width;
+                const std::byte* const from = strip.row(row - begin);
                 if (width == 1) {
-                    border_[row] = crops_.pixel(first);
+                    to[row] = stored_at(from);
                 } else if (row == 0 || row == height - 1) {
-                    Real* const to = border_ + (row == 0 ? 0 : width);
-                    for (int64_t column = 0; column < width; ++column) to[column] = crops_.pixel(first + column);
+                    lay_run(from, width, to + (row == 0 ? 0 : width));
                 } else {
-                    Real* const to = border_ + 2 * width + 2 * (row - 1);
-                    to[0] = crops_.pixel(first);
-                    to[1] = crops_.pixel(first + width - 1);
+                    Stored* const pair = to + 2 * width + 2 * (row - 1);
+                    pair[0] = stored_at(from);
+                    pair[1] = stored_at(from + (width - 1) * kSize);
                 }
             }
         }
     }
 
-    /// Border pixels that are padding or NaN; whether there are any. Grows the padding inwards where it began.
-    bool find_left_out()
+    /// Lanes with a pixel in the border that may be padding, or is NaN.
+    template <int kSide>
+    uint32_t odd_lanes() const
     {
-        padded_ = 0;
-        uint32_t any = 0;
+        uint32_t odd = channel_.padding == Padding::geometry ? crops_.clipped() : 0;
         const bool zeros = channel_.padding == Padding::zeros;
-        typename Real::Mask suspect = border_[0] != border_[0];
-        if (zeros)
-            for (int64_t i = 0; i < n_border_; ++i) suspect = suspect | (border_[i] != border_[i]) | (border_[i] == Real(0));
-        else
-            for (int64_t i = 0; i < n_border_; ++i) suspect = suspect | (border_[i] != border_[i]);
-        any = lane_bits(suspect);
-        const uint32_t outside = channel_.padding == Padding::geometry ? crops_.clipped() : 0;
-        if ((any | outside) == 0) return false;
+        if (kExact && !zeros) return odd;
+        for (int lane = 0; lane < kLanes; ++lane)
+            odd |= static_cast<uint32_t>(holds_odd<kSide>(stored_ + lane * pitch_, zeros)) << lane;
+        return odd;
+    }
 
-        if (zeros) grow_zeros();
-        if (outside != 0) mark_outside(outside);
+    template <int kSide>
+    LUMICROP_INLINE bool holds_odd(const Stored* stored, bool zeros) const
+    {
+        if constexpr (kExact) {
+            Shorts found{};
+            for (int64_t i = 0; i < n_border<kSide>(); i += kLanes) found |= (Shorts)(load(stored + i) == Shorts{});
+            return any_bit(found);
+        } else {
+            typename Real::Mask found = Real(0) != Real(0);
+            for (int64_t i = 0; i < n_border<kSide>(); i += kLanes) {
+                const Real pixel = Real::load(stored + i);
+                found = found | (zeros ? !(absolute(pixel) > Real(0)) : pixel != pixel);
+            }
+            return lane_bits(found) != 0;
+        }
+    }
+    static LUMICROP_INLINE Shorts load(const Stored* from)
+    {
+        Shorts shorts;
+        __builtin_memcpy(&shorts, from, sizeof shorts);
+        return shorts;
+    }
+    static LUMICROP_INLINE bool any_bit(Shorts shorts)
+    {
+        return lane_bits(FloatLanes::Mask{(FloatLanes::Bits)shorts != FloatLanes::Bits{}}) != 0;
+    }
+
+    /// Finds the lane's padding, and lays its border anew with stand-ins for what is left out.
+    __attribute__((noinline)) void mend(int lane)
+    {
+        Mended& mended = mended_[lane];
+        if (is_narrow())
+            find_zeros_by_rows(lane, mended);
+        else
+            find_zeros(lane, mended);
+        find_padding(lane, mended);
+        Stored* const to = stored_ + lane * pitch_;
+        lay_border_by_rows(lane, to);
+        for (int64_t i = 0; i < n_border_; ++i)
+            if (to[i] != to[i]) leave_out(to[i], mended);
+        if (mended.n_padded == 0) return;
+        if (is_narrow() && n_border_ <= 64) {
+            for (uint64_t left = padded_border(); left != 0; left &= left - 1) leave_out(to[__builtin_ctzll(left)], mended);
+            return;
+        }
         for (int64_t i = 0; i < n_border_; ++i) {
             const math::PixelPosition at = math::border_pixel(i, channel_.height, channel_.width);
-            const uint32_t nan = lane_bits(border_[i] != border_[i]);
-            const uint32_t padding = padded_ != 0 ? padding_[at.row * channel_.width + at.column] : 0u;
-            left_out_[i] = static_cast<uint16_t>(nan | padding);
-        }
-        return true;
-    }
-
-    void grow_zeros()
-    {
-        uint32_t at_border = 0;
-        for (int64_t i = 0; i < n_border_; ++i) at_border |= lane_bits(border_[i] == Real(0));
-        if (at_border == 0) return;
-        for (int64_t begin = 0; begin < channel_.height; begin += crops_.strip_rows()) {
-            if (!crops_.one_strip()) load_strip(begin);
-            const int64_t rows =
-                crops_.strip_rows() < channel_.height - begin ? crops_.strip_rows() : channel_.height - begin;
-            uint16_t* const zero = zero_ + begin * channel_.width;
-            for (int64_t i = 0; i < rows * channel_.width; ++i)
-                zero[i] = static_cast<uint16_t>(lane_bits(crops_.pixel(i) == Real(0)) & at_border);
-        }
-        math::grow_padding(zero_, padding_, channel_.height, channel_.width);
-        padded_ = at_border;
-    }
-
-    void mark_outside(uint32_t outside)
-    {
-        const int64_t n = channel_.height * channel_.width;
-        for (int64_t i = 0; i < n; ++i) padding_[i] = 0;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            if ((outside >> lane & 1) == 0) continue;
-            const CropWindow& window = crops_.window(lane);
-            for (int64_t row = 0; row < channel_.height; ++row)
-                for (int64_t column = 0; column < channel_.width; ++column)
-                    if (row < window.row_begin || row >= window.row_end || column < window.column_begin ||
-                        column >= window.column_end)
-                        padding_[row * channel_.width + column] |= static_cast<uint16_t>(1u << lane);
-        }
-        padded_ = outside;
-    }
-
-    void store_median(const math::Middle<Real>& middle, double (&median)[kLanes])
-    {
-        Scalar low[kLanes], high[kLanes];
-        middle.low.store(low);
-        middle.high.store(high);
-        for (int lane = 0; lane < kLanes; ++lane)
-            median[lane] = math::median_of_middle(static_cast<double>(low[lane]), static_cast<double>(high[lane]));
-    }
-
-    template <int kBorder>
-    __attribute__((noinline)) void median_unrolled(double (&median)[kLanes])
-    {
-        Real values[kBorder];
-        for (int i = 0; i < kBorder; ++i) values[i] = border_[i];
-        store_median(math::middle_of(values), median);
-    }
-
-    void median_of_all(double (&median)[kLanes], uint32_t& no_border)
-    {
-        no_border = 0;
-        switch (n_border_) { // squares of 3 to 17 pixels
-        case 8: return median_unrolled<8>(median);
-        case 16: return median_unrolled<16>(median);
-        case 24: return median_unrolled<24>(median);
-        case 32: return median_unrolled<32>(median);
-        case 40: return median_unrolled<40>(median);
-        case 48: return median_unrolled<48>(median);
-        case 56: return median_unrolled<56>(median);
-        case 64: return median_unrolled<64>(median);
-        default: break;
-        }
-        math::sort(border_, n_border_);
-        store_median({border_[math::lower_middle(n_border_)], border_[math::upper_middle(n_border_)]}, median);
-    }
-
-    /// What is left out sorts to the end; each lane then has a middle of its own.
-    void median_of_rest(double (&median)[kLanes], uint32_t& no_border)
-    {
-        int64_t counts[kLanes] = {};
-        for (int64_t i = 0; i < n_border_; ++i) {
-            border_[i] = select(mask_of<Real>(left_out_[i]), Real(__builtin_inf()), border_[i]);
-            for (int lane = 0; lane < kLanes; ++lane) counts[lane] += (left_out_[i] >> lane & 1) == 0;
-        }
-        math::sort(border_, n_border_);
-        const auto* const sorted = reinterpret_cast<const Scalar*>(border_);
-        no_border = 0;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            if (counts[lane] == 0) {
-                median[lane] = channel_.camera_offset; // a background of 0 counts above the offset
-                no_border |= 1u << lane;
-                continue;
-            }
-            median[lane] =
-                math::median_of_middle(static_cast<double>(sorted[math::lower_middle(counts[lane]) * kLanes + lane]),
-                                       static_cast<double>(sorted[math::upper_middle(counts[lane]) * kLanes + lane]));
+            if (is_padding(at.row, at.column)) leave_out(to[i], mended);
         }
     }
 
-    /// Sum of (pixel - high part of the background) over the pixels that are not padding, and their number.
-    template <bool kPadded>
-    void add_up(const math::Parts<Scalar> (&background)[kLanes], double (&sums)[kLanes], double (&pixels)[kLanes])
+    static LUMICROP_INLINE void leave_out(Stored& pixel, Mended& mended)
+    {
+        pixel = (mended.n_left_out & 1) == 0 ? Keys::most() : Keys::least();
+        ++mended.n_left_out;
+    }
+
+    /// Padding among the border's pixels, a bit each, in the order of math::border_pixel.
+    uint64_t padded_border() const
     {
         const int64_t height = channel_.height, width = channel_.width;
-        Scalar high_parts[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) high_parts[lane] = background[lane].high;
-        const Real high = Real::load(high_parts);
-        math::RunningSum<Real> total;
-        int64_t left_out[kLanes] = {};
-        for (int64_t begin = 0; begin < height; begin += crops_.strip_rows()) {
-            if (!crops_.one_strip()) load_strip(begin);
-            const int64_t strip = crops_.strip_rows() < height - begin ? crops_.strip_rows() : height - begin;
-            const int64_t n = strip * width;
-            for (int64_t i = 0; i < n; i += math::kPlainTerms) {
-                Real part(0);
-                const int64_t end = i + math::kPlainTerms < n ? i + math::kPlainTerms : n;
-                for (int64_t k = i; k < end; ++k) {
-                    Real above = crops_.pixel(k) - high;
-                    if constexpr (kPadded) {
-                        const uint32_t bits = padding_[begin * width + k];
-                        above = select(mask_of<Real>(bits), Real(0), above);
-                        for (int lane = 0; lane < kLanes; ++lane) left_out[lane] += bits >> lane & 1;
-                    }
-                    part = part + above;
-                }
-                total.add(part);
-            }
+        if (width == 1 || height == 1) {
+            uint64_t bits = padded_rows_[0];
+            for (int64_t row = 1; row < height; ++row) bits |= static_cast<uint64_t>(padded_rows_[row] & 1) << row;
+            return bits;
         }
-        Scalar values[kLanes];
-        total.value().store(values);
-        for (int lane = 0; lane < kLanes; ++lane) {
-            sums[lane] = static_cast<double>(values[lane]);
-            pixels[lane] = static_cast<double>(height * width - left_out[lane]);
+        uint64_t bits = padded_rows_[0] | static_cast<uint64_t>(padded_rows_[height - 1]) << width;
+        for (int64_t row = 1; row + 1 < height; ++row) {
+            const uint32_t ends = (padded_rows_[row] & 1) | (padded_rows_[row] >> (width - 1)) << 1;
+            bits |= static_cast<uint64_t>(ends) << (2 * width + 2 * (row - 1));
+        }
+        return bits;
+    }
+
+    bool is_padding(int64_t row, int64_t column) const
+    {
+        return is_narrow() ? (padded_rows_[row] >> column & 1) != 0 : padding_[row * channel_.width + column] != 0;
+    }
+
+    void find_zeros_by_rows(int lane, Mended& mended) const
+    {
+        constexpr int64_t kPixels = Real::kCount;
+        const int64_t in_last = (channel_.width - 1) % kPixels + 1, before_last = channel_.width - in_last;
+        const FirstPixels<Pixel, Real::kCount> last(in_last, crops_.limit());
+        const uint32_t pixels = static_cast<uint32_t>((uint64_t{1} << channel_.width) - 1);
+        int64_t row = 0;
+        for_each_row(lane, [&](const std::byte* from) {
+            uint32_t bits = 0;
+            for (int64_t i = 0; i < before_last; i += kPixels)
+                bits |= zeros_of(load_pixels<Pixel, Real::kCount>(from + i * kSize)) << i;
+            bits |= zeros_of(last.load(from + before_last * kSize)) << before_last;
+            zero_rows_[row] = bits & pixels;
+            mended.n_zeros += __builtin_popcount(zero_rows_[row]);
+            ++row;
+        });
+    }
+    template <class Vector>
+    static LUMICROP_INLINE uint32_t zeros_of(Vector pixels)
+    {
+        return lane_bits(converted<Real>(pixels) == Real(0));
+    }
+
+    void find_zeros(int lane, Mended& mended) const
+    {
+        uint8_t* zero = zeros_;
+        for_each_row(lane, [&](const std::byte* from) {
+            for (int64_t column = 0; column < channel_.width; ++column, ++zero) {
+                *zero = stored_at(from + column * kSize) == Stored(0);
+                mended.n_zeros += *zero;
+            }
+        });
+    }
+
+    void find_padding(int lane, Mended& mended) const
+    {
+        const int64_t height = channel_.height, width = channel_.width;
+        if (channel_.padding == Padding::geometry) {
+            const CropWindow& window = crops_.window(lane);
+            if ((crops_.clipped() >> lane & 1) == 0) return;
+            for (int64_t row = 0; row < height; ++row) {
+                uint32_t bits = 0;
+                for (int64_t column = 0; column < width; ++column) {
+                    const bool outside = !window.holds(row, column);
+                    mended.n_padded += outside;
+                    if (is_narrow())
+                        bits |= static_cast<uint32_t>(outside) << column;
+                    else
+                        padding_[row * width + column] = outside;
+                }
+                if (is_narrow()) padded_rows_[row] = bits;
+            }
+        } else if (channel_.padding == Padding::zeros) {
+            if (is_narrow()) {
+                math::grow_rows(zero_rows_, padded_rows_, height, width);
+                for (int64_t row = 0; row < height; ++row) mended.n_padded += __builtin_popcount(padded_rows_[row]);
+            } else {
+                math::grow_padding(zeros_, padding_, height, width);
+                for (int64_t i = 0; i < height * width; ++i) mended.n_padded += padding_[i];
+            }
         }
     }
 
+    math::Middle<Lanes> middle()
+    {
+        switch (n_sorted_) { // squares of 3 to 17 pixels
+        case 8: return middle_of_stored<Keys, 8>(stored_, pitch_);
+        case 16: return middle_of_stored<Keys, 16>(stored_, pitch_);
+        case 24: return middle_of_stored<Keys, 24>(stored_, pitch_);
+        case 32: return middle_of_stored<Keys, 32>(stored_, pitch_);
+        case 40: return middle_of_stored<Keys, 40>(stored_, pitch_);
+        case 48: return middle_of_stored<Keys, 48>(stored_, pitch_);
+        case 56: return middle_of_stored<Keys, 56>(stored_, pitch_);
+        case 64: return middle_of_stored<Keys, 64>(stored_, pitch_);
+        default: break;
+        }
+        constexpr int kPixels = Turn<Keys>::kPixels;
+        for (int64_t first = 0; first < n_sorted_; first += kPixels) {
+            Lanes turned[kPixels];
+            Turn<Keys>::turn(stored_ + first, pitch_, turned);
+            for (int i = 0; i < kPixels; ++i) border_[first + i] = turned[i];
+        }
+        math::sort(border_, n_sorted_);
+        return {border_[math::lower_middle(n_sorted_)], border_[math::upper_middle(n_sorted_)]};
+    }
+
+    void find_medians(double (&median)[kLanes])
+    {
+        const math::Middle<Lanes> of_all = middle();
+        typename Lanes::Scalar low[kLanes], high[kLanes];
+        of_all.low.store(low);
+        of_all.high.store(high);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const int at = Turn<Keys>::lane_of(lane);
+            median[lane] = math::median_of_middle(Keys::pixel(low[at]), Keys::pixel(high[at]));
+        }
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const int64_t n_left_out = mended_[lane].n_left_out;
+            if (n_left_out == 0) continue;
+            const int at = Turn<Keys>::lane_of(lane);
+            const math::Middle<double> of_rest =
+                math::middle_of_rest(math::Middle<double>{Keys::pixel(low[at]), Keys::pixel(high[at])}, n_left_out);
+            // No border: a background of 0 counts above the offset.
+            median[lane] =
+                n_left_out == n_sorted_ ? channel_.camera_offset : math::median_of_middle(of_rest.low, of_rest.high);
+        }
+    }
+
+    double counted_pixels(int lane) const
+    {
+        return static_cast<double>(channel_.height * channel_.width - mended_[lane].n_padded);
+    }
+
+    /// Calls `use(row)` for every row of the lane's crop.
+    template <class Use>
+    LUMICROP_INLINE void for_each_row(int lane, Use use) const
+    {
+        for (int64_t begin = 0; begin < channel_.height; begin += kStripRows) {
+            const int64_t end = begin + kStripRows < channel_.height ? begin + kStripRows : channel_.height;
+            const PixelRows strip = rows(lane, begin, end);
+            for (int64_t row = 0; row < end - begin; ++row) use(strip.row(row));
+        }
+    }
+
+    /// Sum of (pixel - median) over the pixels that are not padding, which is 0 and adds nothing to the sum of pixels.
+    template <int kSide>
+    void add_up_exactly(const double (&median)[kLanes], double (&counts)[kLanes]) const
+    {
+        int64_t totals[kLanes];
+        const bool is_large = channel_.height * channel_.width > ExactSum<Pixel>::kMostPixels;
+        if (!is_large) {
+            WordLanes sums[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) {
+                crops_.prefetch(kLanes + lane, 2 * kLanes);
+                WordLanes sum(WordLanes::Vector{});
+                if (kSide > 0 || crops_.is_gapless(lane))
+                    sum = pixels_.template add<kSide * kSide>(sum, rows(lane, 0, channel_.height).first);
+                else
+                    for_each_row(lane, [&](const std::byte* row) { sum = row_pixels_.template add<0>(sum, row); });
+                sums[lane] = sum;
+            }
+            for (int first = 0; first < kLanes; first += WordLanes::kCount) {
+                int32_t words[WordLanes::kCount];
+                sums_over_lanes(reinterpret_cast<WordLanes(&)[WordLanes::kCount]>(sums[first])).store(words);
+                for (int i = 0; i < WordLanes::kCount; ++i) totals[first + i] = words[i];
+            }
+        } else {
+            for (int lane = 0; lane < kLanes; ++lane) totals[lane] = large_sum(lane);
+        }
+        for (int lane = 0; lane < kLanes; ++lane) {
+            if (!is_large)
+                totals[lane] += crops_.is_gapless(lane) ? pixels_.shifted_by(1) : row_pixels_.shifted_by(channel_.height);
+            counts[lane] = static_cast<double>(totals[lane]) - counted_pixels(lane) * median[lane];
+        }
+    }
+
+    int64_t large_sum(int lane) const
+    {
+        int64_t total = 0;
+        for_each_row(lane, [&](const std::byte* row) {
+            for (int64_t column = 0; column < channel_.width; ++column)
+                total += static_cast<int64_t>(stored_at(row + column * kSize));
+        });
+        return total;
+    }
+
+    /// The same, above the high part of the median.
+    template <int kSide>
+    void add_up(const double (&median)[kLanes], double (&counts)[kLanes]) const
+    {
+        Real sums[kLanes];
+        math::Parts<Scalar> background[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) background[lane] = math::in_parts<Scalar>(median[lane]);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            crops_.prefetch(kLanes + lane, 2 * kLanes);
+            const Real level(background[lane].high);
+            sums[lane] =
+                mended_[lane].n_padded > 0 ? sum_above<kSide, true>(lane, level) : sum_above<kSide, false>(lane, level);
+        }
+        Scalar above[kLanes];
+        sums_over_lanes(sums).store(above);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            counts[lane] =
+                static_cast<double>(above[lane]) - counted_pixels(lane) * static_cast<double>(background[lane].low);
+            if (mended_[lane].n_padded > 0) // zeros that are not padding
+                counts[lane] -= static_cast<double>(mended_[lane].n_zeros - mended_[lane].n_padded) *
+                                static_cast<double>(background[lane].high);
+        }
+    }
+
+    /// In the order of the pixels, wherever they lie.
+    template <int kSide, bool kWithoutZeros>
+    LUMICROP_INLINE Real sum_above(int lane, Real level) const
+    {
+        const int64_t height = this->height<kSide>(), width = this->width<kSide>();
+        if (height <= kStripRows && height * width <= math::kPlainTerms * Real::kCount) {
+            Real plain(0);
+            const auto add = [&](Real above) { plain = plain + above; };
+            const std::byte* const crop = crops_.template run<Pixel>(lane, 0, height);
+            pixels_.template for_each<kWithoutZeros>(crop, height * width, level, add);
+            return plain;
+        }
+        math::BatchedSum<Real> sum;
+        const auto add = [&](Real above) { sum.add(above); };
+        for (int64_t begin = 0; begin < height; begin += kStripRows) {
+            const int64_t end = begin + kStripRows < height ? begin + kStripRows : height;
+            const std::byte* const strip = crops_.template run<Pixel>(lane, begin, end);
+            pixels_.template for_each<kWithoutZeros>(strip, (end - begin) * width, level, add);
+        }
+        return sum.value();
+    }
+
+    static constexpr int64_t kStripRows = Crops<kLanes>::kStripRows;
+
     const Channel& channel_;
-    Crops<Real> crops_;
+    Crops<kLanes> crops_;
     const int64_t n_border_;
-    Real* const border_;
-    uint16_t* const left_out_;
-    uint16_t* const zero_;
-    uint16_t* const padding_;
-    uint32_t padded_ = 0; // lanes with padding
+    const int64_t n_sorted_; // an even number
+    const int64_t pitch_;    // of the borders laid side by side
+    Stored* const stored_;
+    Lanes* const border_;
+    const std::conditional_t<kExact, ExactSum<Pixel>, LevelledPixels<Pixel, Real>> pixels_,
+        row_pixels_;            // of a crop, of a row
+    uint32_t* const zero_rows_; // of the crop that is mended, a bit a column
+    uint32_t* const padded_rows_;
+    uint8_t* const zeros_; // the same for wide crops, a byte a pixel
+    uint8_t* const padding_;
+    Mended mended_[kLanes];
 };
 
 } // namespace kernel

@@ -23,12 +23,35 @@ struct WideLanes
     static constexpr int kParts = Real::kCount / DoubleLanes::kCount;
     DoubleLanes part[kParts];
 
+    WideLanes() = default;
+    LUMICROP_INLINE explicit WideLanes(double value)
+    {
+        for (DoubleLanes& one : part) one = DoubleLanes(value);
+    }
+
+    static LUMICROP_INLINE WideLanes widened(Real real)
+    {
+        WideLanes wide;
+        if constexpr (kParts == 1) {
+            wide.part[0] = real;
+        } else {
+            HalfFloats halves[2];
+            __builtin_memcpy(halves, &real.v, sizeof halves);
+            for (int i = 0; i < 2; ++i) wide.part[i] = DoubleLanes(__builtin_convertvector(halves[i], DoubleLanes::Vector));
+        }
+        return wide;
+    }
     static LUMICROP_INLINE WideLanes load(const double* from)
     {
         WideLanes wide;
         for (int i = 0; i < kParts; ++i) wide.part[i] = DoubleLanes::load(from + int64_t{i} * DoubleLanes::kCount);
         return wide;
     }
+    LUMICROP_INLINE void store(double* to) const
+    {
+        for (int i = 0; i < kParts; ++i) part[i].store(to + int64_t{i} * DoubleLanes::kCount);
+    }
+
     /// Each lane rounded to Real.
     LUMICROP_INLINE Real rounded() const
     {
@@ -58,12 +81,6 @@ struct WideLanes
     {
         for (int i = 0; i < kParts; ++i) a.part[i] = muladd(a.part[i], b.part[i], c.part[i]);
         return a;
-    }
-    static LUMICROP_INLINE WideLanes filled(double value)
-    {
-        WideLanes wide;
-        for (int i = 0; i < kParts; ++i) wide.part[i] = DoubleLanes(value);
-        return wide;
     }
 };
 

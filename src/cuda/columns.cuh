@@ -68,6 +68,59 @@ __device__ __forceinline__ double number_at(const ColumnView& column, const Plac
     return static_cast<double>(whole_at(column, place));
 }
 
+/// Reads the columns of one detection, whatever they are.
+class ColumnReader
+{
+public:
+    __device__ explicit ColumnReader(const Place& place) : place_(place) {}
+
+    __device__ __forceinline__ double real(const ColumnView& column, double otherwise) const
+    {
+        return real_at(column, place_, otherwise);
+    }
+    __device__ __forceinline__ double number(const ColumnView& column) const { return number_at(column, place_); }
+
+private:
+    const Place& place_;
+};
+
+/// Reads dense columns of four bytes a number; there is such a detection.
+class WordReader
+{
+public:
+    __device__ WordReader(const Place& place, bool in_crop_order)
+        : offset_((in_crop_order ? place.crop : place.detection) * static_cast<int64_t>(sizeof(uint32_t)))
+    {
+    }
+    __device__ __forceinline__ double real(const ColumnView& column, double otherwise) const
+    {
+        return column.data == nullptr ? otherwise : static_cast<double>(at<float>(column));
+    }
+    __device__ __forceinline__ double number(const ColumnView& column) const
+    {
+        return column.dtype == Dtype::f32 ? static_cast<double>(at<float>(column)) : at<int32_t>(column);
+    }
+
+private:
+    template <class T>
+    __device__ __forceinline__ T at(const ColumnView& column) const
+    {
+        return *reinterpret_cast<const T*>(column.data + offset_);
+    }
+
+    int64_t offset_;
+};
+
+/// Calls `use` with what reads this detection's columns fastest.
+template <class Use>
+__device__ __forceinline__ void with_reader(const ChannelView& view, const Place& place, Use use)
+{
+    if (view.words && place.used)
+        use(WordReader(place, view.words_in_crop_order));
+    else
+        use(ColumnReader(place));
+}
+
 /// What a detection came to. Counts are raw, above the camera's offset.
 struct Outcome
 {

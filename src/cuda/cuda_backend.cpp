@@ -230,7 +230,7 @@ private:
             refuse("options: workspace has " + std::to_string(workspace_bytes_) + " bytes, " + std::to_string(plan.bytes) +
                        " expected",
                    LUMICROP_OUT_OF_MEMORY);
-        std::vector<SplineView> splines;
+        std::vector<DeviceSpline> splines;
         for (std::size_t k = 0; k < job.channels.size(); ++k)
             splines.push_back(device_spline(job.channels[k], "channel " + std::to_string(k + 1) + ": spline"));
         StreamMemory memory(workspace_ == nullptr ? plan.bytes : 0, resources_->pool.get(), stream_);
@@ -265,10 +265,10 @@ private:
     }
 
     /// The device's copy of a channel's spline, if it uses one.
-    SplineView device_spline(const Channel& channel, const std::string& name)
+    DeviceSpline device_spline(const Channel& channel, const std::string& name)
     {
         if (!uses_spline(channel)) return {};
-        if (const SplineView* known = resources_->splines.find(*channel.spline)) return *known;
+        if (const DeviceSpline* known = resources_->splines.find(*channel.spline)) return *known;
         if (is_capturing(stream_))
             refuse(name + " is not on the device yet, and cannot be copied there while the stream is being captured: call "
                           "once with "

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "job/spline.hpp"
+
 namespace lumicrop {
 namespace cuda {
 
@@ -83,6 +85,12 @@ ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
                    channel.images.shape[0],
                    {channel.images.strides[0], channel.images.strides[1], channel.images.strides[2]},
                    channel.images.dtype};
+    if (uses_spline(channel)) {
+        const SplineView& spline = channel.spline->view();
+        view.even_x = math::even_pixels(spline.x, channel.pixel_x_nm, channel.width);
+        view.even_y = math::even_pixels(spline.y, channel.pixel_y_nm, channel.height);
+        view.even_z = math::even_pixels(spline.z, 0, 1);
+    }
     return view;
 }
 

@@ -19,15 +19,16 @@ struct FilterInputs
     __device__ __forceinline__ double row(const ChannelView& view) const { return muy / view.pixel_y_nm; }
 };
 
-template <class Real>
-__device__ __forceinline__ FilterInputs<Real> filter_inputs(const ChannelView& view, const Place& place)
+template <class Real, class Reader>
+__device__ __forceinline__ FilterInputs<Real> filter_inputs(const ChannelView& view, const Reader& reader)
 {
+    const InputColumns& columns = view.columns;
     FilterInputs<Real> inputs;
-    inputs.mux = math::position_in_crop(real_at(view.columns.x_fit, place, 0), number_at(view.columns.X0, place),
-                                        view.pixel_x_nm, view.corner_x_nm);
-    inputs.muy = math::position_in_crop(real_at(view.columns.y_fit, place, 0), number_at(view.columns.Y0, place),
-                                        view.pixel_y_nm, view.corner_y_nm);
-    inputs.background = real_at(view.columns.os_fit, place, 0) * math::counts_per_photon(view.gain, view.qe);
+    inputs.mux =
+        math::position_in_crop(reader.real(columns.x_fit, 0), reader.number(columns.X0), view.pixel_x_nm, view.corner_x_nm);
+    inputs.muy =
+        math::position_in_crop(reader.real(columns.y_fit, 0), reader.number(columns.Y0), view.pixel_y_nm, view.corner_y_nm);
+    inputs.background = reader.real(columns.os_fit, 0) * math::counts_per_photon(view.gain, view.qe);
     inputs.subtract = math::in_parts<Real>(inputs.background + view.camera_offset);
     return inputs;
 }
@@ -42,7 +43,8 @@ __device__ __forceinline__ Outcome finish_filter(const ChannelView& view, const 
         {sums.weights, sums.squares, sums.products - static_cast<double>(inputs.subtract.low) * sums.weights}, amplitude,
         shape_is_nan, inputs.background != inputs.background);
     uint32_t flags = clipped ? LUMICROP_FLAG_TRUNCATED : 0;
-    if (math::lies_outside(inputs.column(view), inputs.row(view), view.height, view.width))
+    if (math::lies_outside(inputs.column(view), inputs.row(view), static_cast<double>(view.height),
+                           static_cast<double>(view.width)))
         flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
     if (outcome.parameter_is_nan) flags |= LUMICROP_FLAG_PARAMETER_NAN;
     if (outcome.zero_denominator) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;

@@ -19,7 +19,7 @@ struct Route
     const Channel* channel;
     ChunkLayout layout;
     Kernel kernel;
-    SplineView spline;
+    DeviceSpline spline;
     int64_t chunk; // crops
 };
 
@@ -90,7 +90,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         const Kernel kernel = kernel_for(channel);
         const bool needs_positions = channel.positions != nullptr && some_arrays_on_device(job, channel);
         routes.push_back({&channel, ChunkLayout(job, channel, needs_positions), kernel,
-                          uses_spline(channel) ? lent.splines.of(*channel.spline, lent.own_stream) : SplineView{}, 0});
+                          uses_spline(channel) ? lent.splines.of(*channel.spline, lent.own_stream) : DeviceSpline{}, 0});
         scratch = std::max(scratch, lent.launcher.grid(kernel, channel.n, most_scratch).scratch_bytes);
         total += channel.n;
     }

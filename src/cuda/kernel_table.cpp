@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/plain_access.hpp"
 #include "cuda/runtime.hpp"
 #include "cuda/spline_layout.hpp"
 #include "job/spline.hpp"
@@ -40,6 +41,8 @@ Kernel kernel_for(const Channel& channel)
             small = small_isogauss_kernel(channel.width);
         else if (channel.model == Model::gauss)
             small = small_gauss_kernel(channel.width);
+        else if (has_short_lines(channel.spline->view()))
+            small = small_spline_kernel(channel.width);
     }
     if (small.function != nullptr) return small;
     return narrow ? team_kernel_for<float>(channel) : team_kernel_for<double>(channel);
@@ -73,6 +76,7 @@ void Launcher::launch(const Kernel& kernel, ChannelView view, const Grid& grid, 
     view.tile_crops = kernel.tile_crops;
     view.warp_bytes = kernel.warp_bytes;
     view.axes_bytes = kernel.axes_bytes;
+    find_plain_access(view);
     void* arguments[] = {&view};
     check(cudaLaunchKernel(kernel.function, dim3(static_cast<unsigned>(grid.blocks)),
                            dim3(static_cast<unsigned>(kernel.threads)), arguments,

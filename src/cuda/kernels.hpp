@@ -25,6 +25,7 @@ struct Kernel
 Kernel small_sum_kernel(int64_t side);
 Kernel small_isogauss_kernel(int64_t side);
 Kernel small_gauss_kernel(int64_t side);
+Kernel small_spline_kernel(int64_t side);
 
 /// Crops of any shape: a warp each, or a block.
 struct TeamShape

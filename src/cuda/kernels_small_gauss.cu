@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(SmallCrops<kSide>::kThreads, SmallCrops<kSide>
 }
 
 template <int kSide>
-struct Entry
+struct Entry : SmallCrops<kSide>
 {
     static auto function() { return &gauss_small<kSide>; }
 };

@@ -21,15 +21,16 @@ struct SmallCrops
     {
         float tile[kPixels * kWarp];
         TileWindows windows;
-        uint32_t bits[kWarp][kWords | 1]; // a bit a pixel, of crops that are mended: zeros, then padding; an odd step a crop
     };
     static constexpr int kWarps = sizeof(Memory) > 16384 ? 1 : sizeof(Memory) > 10923 ? 2 : 4;
     static constexpr int kThreads = kWarps * kWarp;
     static constexpr int kBytes = kWarps * static_cast<int>(sizeof(Memory));
 
-    /// Blocks that a multiprocessor of an H100 shall hold: as many as shared memory, or 128 registers a thread, allow.
+    /// Blocks that a multiprocessor of an H100 shall hold: as many as shared memory, or 128 registers a thread, allow; but none whose one
+    /// warp would take registers from all others of its quarter.
     static constexpr int kBlocksByMemory = 227 * 1024 / (kBytes + 1024), kBlocksByRegisters = 65536 / (128 * kThreads);
-    static constexpr int kBlocks = kBlocksByMemory < kBlocksByRegisters ? kBlocksByMemory : kBlocksByRegisters;
+    static constexpr int kMostBlocks = kBlocksByMemory < kBlocksByRegisters ? kBlocksByMemory : kBlocksByRegisters;
+    static constexpr int kBlocks = kMostBlocks * kWarps % 4 == 1 ? kMostBlocks - 1 : kMostBlocks;
 };
 
 /// The shape of small crops, known to the compiler.
@@ -39,6 +40,7 @@ struct SmallShape
     static constexpr int height() { return kSide; }
     static constexpr int width() { return kSide; }
     static constexpr int pixels() { return kSide * kSide; }
+    static constexpr int kTileCrops = kWarp;
     /// An odd number of pixels leaves one quad in four lanes over.
     static constexpr int quads_ahead(int quad_bytes)
     {
@@ -78,11 +80,14 @@ __device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Com
          begin += step) {
         const int n_crops = view.end - begin < kWarp ? static_cast<int>(view.end - begin) : kWarp;
         const Place place = place_of(view, begin + lane);
-        const bool good_frame = has_good_frame(view, place);
-        const CropWindow window = window_of(view, place, good_frame);
+        bool good_frame = true;
+        CropWindow window{nullptr, 0, kSide, 0, kSide};
         __syncwarp();
-        memory.windows.at[lane] = window;
-        __syncwarp();
+        if (!view.crops_adjacent) {
+            good_frame = has_good_frame(view, place);
+            memory.windows.at[lane] = window = window_of(view, place, good_frame);
+            __syncwarp();
+        }
         load_tile(view, SmallShape<kSide>(), begin, memory.windows, 0, n_crops, memory.tile);
         __syncwarp();
         const int own = lane < n_crops ? lane : n_crops - 1;
@@ -96,19 +101,19 @@ __device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Com
     }
 }
 
-/// The kernel of a side: `Entry<kSide>::function()`. None for sides that have no kernel of their own.
+/// The kernel of a side: `Entry<kSide>` tells its function and how a block is shaped. None for sides that have no kernel of their own.
 template <template <int> class Entry>
 Kernel small_kernel(int64_t side)
 {
-    const auto kernel = [](auto entry, auto crops) {
-        return Kernel{reinterpret_cast<const void*>(entry.function()), crops.kThreads, crops.kBytes, crops.kThreads};
+    const auto kernel = [](auto entry) {
+        return Kernel{reinterpret_cast<const void*>(entry.function()), entry.kThreads, entry.kBytes, entry.kThreads};
     };
     switch (side) {
-    case 7: return kernel(Entry<7>(), SmallCrops<7>());
-    case 9: return kernel(Entry<9>(), SmallCrops<9>());
-    case 11: return kernel(Entry<11>(), SmallCrops<11>());
-    case 13: return kernel(Entry<13>(), SmallCrops<13>());
-    case 15: return kernel(Entry<15>(), SmallCrops<15>());
+    case 7: return kernel(Entry<7>());
+    case 9: return kernel(Entry<9>());
+    case 11: return kernel(Entry<11>());
+    case 13: return kernel(Entry<13>());
+    case 15: return kernel(Entry<15>());
     default: return {};
     }
 }

@@ -5,10 +5,8 @@
 // that are left out.
 #pragma once
 
-#include "cuda/small_crops.cuh"
-#include "math/border.hpp"
+#include "cuda/small_padding.cuh"
 #include "math/border_median.hpp"
-#include "math/padding.hpp"
 #include "math/running_sum.hpp"
 
 namespace lumicrop {
@@ -22,150 +20,18 @@ struct Mended
     bool nan_in_border = false; // outside the padding
 };
 
-/// A row of a crop as bits, from the crop's pixels as bits.
-template <int kSide, int kWords>
-__device__ __forceinline__ uint32_t row_bits(const uint32_t (&words)[kWords], int row)
-{
-    const int first = row * kSide, last = first + kSide - 1;
-    const uint32_t low = words[first / 32] >> first % 32;
-    return (last / 32 == first / 32 ? low : low | words[last / 32] << (32 - first % 32)) & ((1u << kSide) - 1);
-}
-
-/// Grows padding from the border through zeros, a whole row at once; true where all zeros are padding, as good as always.
-template <int kSide>
-__device__ __forceinline__ bool grow(const uint32_t (&zeros)[kSide], uint32_t (&padded)[kSide])
-{
-    constexpr uint32_t kEdges = 1u | 1u << (kSide - 1);
-    uint32_t left = 0;
-#pragma unroll
-    for (int row = 0; row < kSide; ++row) {
-        const bool edge = row == 0 || row == kSide - 1;
-        padded[row] = edge ? zeros[row] : math::filled_runs(zeros[row], zeros[row] & kEdges);
-        left |= padded[row] ^ zeros[row];
-    }
-    if (left == 0) return true;
-    for (;;) { // few turns but for mazes
-        uint32_t changed = 0;
-        const auto grow_row = [&](int row, int from) {
-            const uint32_t grown = math::filled_runs(zeros[row], padded[row] | (zeros[row] & padded[from]));
-            changed |= grown ^ padded[row];
-            padded[row] = grown;
-        };
-#pragma unroll
-        for (int row = 1; row < kSide; ++row) grow_row(row, row - 1);
-#pragma unroll
-        for (int row = kSide - 2; row >= 0; --row) grow_row(row, row + 1);
-        if (changed == 0) return false;
-    }
-}
-
-/// The border's pixels among pixels 32 * word to 32 * word + 31 of a crop.
-template <int kSide>
-constexpr uint32_t border_word(int word)
-{
-    uint32_t bits = 0;
-    for (int bit = 0; bit < 32; ++bit) {
-        const int at = 32 * word + bit;
-        if (at < kSide * kSide && math::on_border(at / kSide, at % kSide, kSide, kSide)) bits |= 1u << bit;
-    }
-    return bits;
-}
-
-/// The crop's pixels among pixels 32 * word to 32 * word + 31.
-template <int kSide>
-constexpr uint32_t pixel_word(int word)
-{
-    const int n = kSide * kSide - 32 * word;
-    return n >= 32 ? 0xFFFFFFFFu : (1u << n) - 1;
-}
-
-/// All lanes: the zeros of crop `j` of the tile as bits, for its lane. Whether this lane met a NaN.
-template <int kSide>
-__device__ __forceinline__ bool find_zeros(typename SmallCrops<kSide>::Memory& memory, int j)
-{
-    using Crops = SmallCrops<kSide>;
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const float* const crop = memory.tile + j * Crops::kPixels;
-    bool nan = false;
-#pragma unroll
-    for (int i = 0; i < Crops::kWords; ++i) {
-        const bool whole = 32 * i + 31 < Crops::kPixels;
-        const float pixel = crop[whole || 32 * i + lane < Crops::kPixels ? 32 * i + lane : Crops::kPixels - 1];
-        const uint32_t zeros = __ballot_sync(0xFFFFFFFFu, pixel == 0.0f);
-        memory.bits[j][i] = whole ? zeros : zeros & pixel_word<kSide>(i); // the same by all lanes
-        nan |= pixel != pixel;
-    }
-    return nan;
-}
-
-/// The padding among the zeros of a crop of at most 64 pixels, all of them grown at once by a pixel a turn.
-template <int kSide, int kWords>
-__device__ __forceinline__ void grow_whole(uint32_t (&words)[kWords])
-{
-    uint64_t first_column = 0;
-    for (int row = 0; row < kSide; ++row) first_column |= uint64_t{1} << (row * kSide % 64);
-    const uint64_t zeros = words[0] | static_cast<uint64_t>(words[1]) << 32;
-    uint64_t padded = zeros & (border_word<kSide>(0) | static_cast<uint64_t>(border_word<kSide>(1)) << 32);
-    while (padded != zeros) {
-        const uint64_t beside =
-            (padded << 1 & ~first_column) | (padded & ~first_column) >> 1 | padded << kSide | padded >> kSide;
-        const uint64_t grown = padded | (zeros & beside);
-        if (grown == padded) break;
-        padded = grown;
-    }
-    words[0] = static_cast<uint32_t>(padded);
-    words[1] = static_cast<uint32_t>(padded >> 32);
-}
-
-/// The padding by the channel's rule, row by row.
-template <int kSide, int kWords>
-__device__ __forceinline__ void find_padded_rows(const ChannelView& view, const CropWindow& window,
-                                                 uint32_t (&words)[kWords])
-{
-    uint32_t padded[kSide];
-    bool same = false;
-    if (view.padding == Padding::zeros) {
-        uint32_t zeros[kSide];
-#pragma unroll
-        for (int row = 0; row < kSide; ++row) zeros[row] = row_bits<kSide>(words, row);
-        same = grow<kSide>(zeros, padded);
-    } else {
-        const uint32_t in_row = (1u << window.column_end) - (1u << window.column_begin);
-#pragma unroll
-        for (int row = 0; row < kSide; ++row)
-            padded[row] = view.padding == Padding::none                     ? 0
-                          : row < window.row_begin || row >= window.row_end ? (1u << kSide) - 1
-                                                                            : ((1u << kSide) - 1) & ~in_row;
-    }
-    if (!same) {
-#pragma unroll
-        for (int i = 0; i < kWords; ++i) words[i] = 0;
-#pragma unroll
-        for (int row = 0; row < kSide; ++row) {
-            const int first = row * kSide, last = first + kSide - 1;
-            words[first / 32] |= padded[row] << first % 32;
-            if (last / 32 != first / 32) words[last / 32] |= padded[row] >> (32 - first % 32);
-        }
-    }
-}
-
 /// This lane's crop: its padding by the channel's rule (SPEC section 3, step 1) as bits, where its zeros were, and stand-ins in the
 /// border for what is left out.
 template <int kSide>
 __device__ __forceinline__ Mended mend(const ChannelView& view, const CropWindow& window, bool has_nan,
-                                       uint32_t (&bits)[SmallCrops<kSide>::kWords | 1],
+                                       uint32_t (&words)[SmallCrops<kSide>::kWords],
                                        float (&border)[math::border_size(kSide, kSide)])
 {
     using Crops = SmallCrops<kSide>;
-    uint32_t words[Crops::kWords];
-#pragma unroll
-    for (int i = 0; i < Crops::kWords; ++i) words[i] = bits[i];
     if (kSide * kSide <= 64 && view.padding == Padding::zeros)
         grow_whole<kSide>(words);
     else
         find_padded_rows<kSide>(view, window, words);
-#pragma unroll
-    for (int i = 0; i < Crops::kWords; ++i) bits[i] = words[i];
     Mended mended;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
@@ -174,14 +40,22 @@ __device__ __forceinline__ Mended mend(const ChannelView& view, const CropWindow
     }
     constexpr int kBorder = static_cast<int>(math::border_size(kSide, kSide));
     float stand_in = math::stand_in<float>(0);
+    const auto leave_out = [&](auto is_left_out) {
 #pragma unroll
-    for (int i = 0; i < kBorder; ++i) {
-        const math::PixelPosition at = math::border_pixel(i, kSide, kSide);
-        const int pixel = static_cast<int>(at.row) * kSide + static_cast<int>(at.column);
-        if ((words[pixel / 32] & 1u << pixel % 32) == 0) continue;
-        border[i] = stand_in;
-        stand_in = -stand_in;
-    }
+        for (int i = 0; i < kBorder; ++i) {
+            if (!is_left_out(i)) continue;
+            border[i] = stand_in;
+            stand_in = -stand_in;
+        }
+    };
+    if (view.padding == Padding::zeros) // all zeros of the border are
+        leave_out([&](int i) { return border[i] == 0.0f; });
+    else
+        leave_out([&](int i) {
+            const math::PixelPosition at = math::border_pixel(i, kSide, kSide);
+            const int pixel = static_cast<int>(at.row) * kSide + static_cast<int>(at.column);
+            return (words[pixel / 32] & 1u << pixel % 32) != 0;
+        });
     if (has_nan) { // rare
 #pragma unroll
         for (int i = 0; i < kBorder; ++i) {
@@ -195,29 +69,46 @@ __device__ __forceinline__ Mended mend(const ChannelView& view, const CropWindow
     return mended;
 }
 
-/// All lanes: gives the padding of crop `j` the value that is subtracted, so that it adds nothing.
+/// All lanes: gives the padding of crop `j`, which its lane knows, the value that is subtracted, so that it adds nothing.
 template <int kSide>
-__device__ __forceinline__ void level(typename SmallCrops<kSide>::Memory& memory, int j, float value)
+__device__ __forceinline__ void level(typename SmallCrops<kSide>::Memory& memory, int j, float value,
+                                      const uint32_t (&words)[SmallCrops<kSide>::kWords])
 {
     using Crops = SmallCrops<kSide>;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const uint32_t own_bit = 1u << lane;
+    float* const pixels = memory.tile + j * Crops::kPixels + lane;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i)
-        if ((memory.bits[j][i] & own_bit) != 0) memory.tile[j * Crops::kPixels + 32 * i + lane] = value;
+        if (static_cast<int32_t>(__shfl_sync(0xFFFFFFFFu, words[i], j) << (31 - lane)) < 0) pixels[32 * i] = value;
 }
 
-/// The crop's border, in the order of math::border_pixel; whether a pixel of it is 0 or NaN.
-template <int kSide>
-__device__ __forceinline__ bool read_border(const float* pixels, float (&border)[math::border_size(kSide, kSide)])
+/// What a border may hold. Yes may be said of one that holds neither.
+struct Oddities
 {
-    bool odd = false;
+    bool zero_or_nan, nan;
+};
+
+/// The crop's border, in the order of math::border_pixel. Products of a few pixels tell whether one is 0 or NaN: they are then, too.
+template <int kSide>
+__device__ __forceinline__ Oddities read_border(const float* pixels, float (&border)[math::border_size(kSide, kSide)])
+{
+    constexpr int kFactors = 4;
+    static_assert(math::border_size(kSide, kSide) % kFactors == 0, "all products are of as many pixels");
+    Oddities odd{false, false};
+    float sum = 0;
 #pragma unroll
-    for (int i = 0; i < static_cast<int>(math::border_size(kSide, kSide)); ++i) {
-        const math::PixelPosition at = math::border_pixel(i, kSide, kSide);
-        border[i] = pixels[at.row * kSide + at.column];
-        odd |= !(border[i] < 0.0f || border[i] > 0.0f);
+    for (int i = 0; i < static_cast<int>(math::border_size(kSide, kSide)); i += kFactors) {
+        float product = 1;
+#pragma unroll
+        for (int k = i; k < i + kFactors; ++k) {
+            const math::PixelPosition at = math::border_pixel(k, kSide, kSide);
+            border[k] = pixels[at.row * kSide + at.column];
+            product = k == i ? border[k] : product * border[k];
+        }
+        odd.zero_or_nan |= !(product < 0.0f || product > 0.0f);
+        sum += product;
     }
+    odd.nan = !(sum == sum);
     return odd;
 }
 
@@ -247,16 +138,15 @@ __device__ __forceinline__ Outcome small_sum(const ChannelView& view, const Smal
     constexpr unsigned kAll = 0xFFFFFFFFu;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
     float border[kBorder];
-    const bool odd = read_border<kSide>(crop.pixels, border);
+    const Oddities odd = read_border<kSide>(crop.pixels, border);
     Mended mended;
-    const uint32_t to_mend = __ballot_sync(kAll, crop.used && (odd || (crop.clipped && view.padding == Padding::geometry)));
+    uint32_t words[Crops::kWords]; // a bit a pixel, of a crop that is mended: zeros, then padding
+    const uint32_t to_mend =
+        __ballot_sync(kAll, crop.used && (odd.zero_or_nan || (crop.clipped && view.padding == Padding::geometry)));
     if (to_mend != 0) {
-        bool nan = false;
         for (uint32_t left = to_mend; left != 0; left &= left - 1)
-            nan |= find_zeros<kSide>(crop.memory, __ffs(static_cast<int>(left)) - 1);
-        __syncwarp();
-        const bool has_nan = __any_sync(kAll, nan) != 0;
-        if ((to_mend >> lane & 1u) != 0) mended = mend<kSide>(view, crop.window, has_nan, crop.memory.bits[lane], border);
+            find_zeros<kSide>(crop.memory, __ffs(static_cast<int>(left)) - 1, words);
+        if ((to_mend >> lane & 1u) != 0) mended = mend<kSide>(view, crop.window, odd.nan, words, border);
     }
     const math::Middle<float> middle = math::middle_of_rest(math::middle_of(border), mended.n_left_out);
     const bool no_border = mended.n_left_out == kBorder;
@@ -268,7 +158,7 @@ __device__ __forceinline__ Outcome small_sum(const ChannelView& view, const Smal
         __syncwarp();
         for (uint32_t left = to_level; left != 0; left &= left - 1) {
             const int j = __ffs(static_cast<int>(left)) - 1;
-            level<kSide>(crop.memory, j, __shfl_sync(kAll, background.high, j));
+            level<kSide>(crop.memory, j, __shfl_sync(kAll, background.high, j), words);
         }
         __syncwarp();
     }

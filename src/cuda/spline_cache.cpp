@@ -39,21 +39,38 @@ KnotAxis add_axis(Image& image, const KnotAxis& axis)
             kPolynomialsPitch, axis.n_coefficients, axis.inverse_step};
 }
 
-SplineView add_spline(Image& image, const SplineView& spline)
+/// The narrow coefficients in lines, the last of which are filled up with zeros.
+const float* add_lines(Image& image, const SplineView& spline)
 {
     const int64_t nx = spline.x.n_coefficients, rows = spline.y.n_coefficients * spline.z.n_coefficients;
-    SplineView view;
+    const int64_t shift = line_shift(spline);
+    std::vector<float> lines(static_cast<std::size_t>(line_numbers(spline)));
+    for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = shift; column < shift + nx; ++column)
+            lines[static_cast<std::size_t>((column / kLineColumns * rows + row) * kLineColumns + column % kLineColumns)] =
+                spline.narrow[row * nx + column - shift];
+    const auto numbers = static_cast<int64_t>(lines.size());
+    return image.add_rows(lines.data(), 1, numbers, numbers);
+}
+
+DeviceSpline add_spline(Image& image, const SplineView& spline)
+{
+    const int64_t nx = spline.x.n_coefficients, rows = spline.y.n_coefficients * spline.z.n_coefficients;
+    DeviceSpline view;
     view.x = add_axis(image, spline.x);
     view.y = add_axis(image, spline.y);
     view.z = add_axis(image, spline.z);
     view.narrow = image.add_rows(spline.narrow, rows, nx, coefficient_pitch<float>(nx));
+    view.lines = add_lines(image, spline);
+    view.n_line_rows = static_cast<uint32_t>(rows);
+    view.line_shift = line_shift(spline);
     view.wide = image.add_rows(spline.wide, rows, nx, coefficient_pitch<double>(nx));
     return view;
 }
 
 } // namespace
 
-const SplineView* SplineCache::find(const Spline& spline)
+const DeviceSpline* SplineCache::find(const Spline& spline)
 {
     const auto life = spline.life().lock();
     for (const Copy& copy : copies_)
@@ -61,9 +78,9 @@ const SplineView* SplineCache::find(const Spline& spline)
     return nullptr;
 }
 
-const SplineView& SplineCache::of(const Spline& spline, cudaStream_t own_stream)
+const DeviceSpline& SplineCache::of(const Spline& spline, cudaStream_t own_stream)
 {
-    if (const SplineView* known = find(spline)) return *known;
+    if (const DeviceSpline* known = find(spline)) return *known;
     copies_.remove_if([](const Copy& copy) { return copy.life.expired(); });
 
     Image sizes(nullptr);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cuda/runtime.hpp"
+#include "cuda/views.hpp"
 #include "job/spline.hpp"
 
 namespace lumicrop {
@@ -14,17 +15,17 @@ class SplineCache
 {
 public:
     /// The device's copy of a spline; null: there is none yet.
-    const SplineView* find(const Spline& spline);
+    const DeviceSpline* find(const Spline& spline);
 
     /// The device's copy of a spline, made and waited for at the first call. Copies of splines that are no more are freed then.
-    const SplineView& of(const Spline& spline, cudaStream_t own_stream);
+    const DeviceSpline& of(const Spline& spline, cudaStream_t own_stream);
 
 private:
     struct Copy
     {
         std::weak_ptr<const void> life; // of the original
         DeviceMemory memory;
-        SplineView view;
+        DeviceSpline view;
     };
     std::list<Copy> copies_;
 };

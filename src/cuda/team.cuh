@@ -9,6 +9,24 @@
 namespace lumicrop {
 namespace cuda {
 
+/// The lane's value for all lanes.
+template <class T>
+__device__ __forceinline__ T of_lane(const T& value, int lane)
+{
+    static_assert(sizeof(T) % sizeof(uint32_t) == 0 || std::is_empty_v<T>, "whole words are handed on");
+    if constexpr (std::is_empty_v<T>) {
+        return value;
+    } else {
+        uint32_t words[sizeof(T) / sizeof(uint32_t)];
+        memcpy(words, &value, sizeof value);
+#pragma unroll
+        for (uint32_t& word : words) word = __shfl_sync(0xFFFFFFFFu, word, lane);
+        T all;
+        memcpy(&all, words, sizeof all);
+        return all;
+    }
+}
+
 struct Larger
 {
     template <class T>

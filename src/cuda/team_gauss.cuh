@@ -4,7 +4,6 @@
 #include "cuda/filter_inputs.cuh"
 #include "cuda/gauss_axis.cuh"
 #include "cuda/team.cuh"
-#include "math/rotated_gaussian.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -19,7 +18,7 @@ struct TeamGauss
     };
     static __device__ __forceinline__ Parameters parameters(const ChannelView& view, const Place& place)
     {
-        return {filter_inputs<Real>(view, place), real_at(view.columns.sigma_x, place, view.sigma_x_nm),
+        return {filter_inputs<Real>(view, ColumnReader(place)), real_at(view.columns.sigma_x, place, view.sigma_x_nm),
                 real_at(view.columns.sigma_y, place, view.sigma_y_nm),
                 real_at(view.columns.sigma_angle, place, view.theta_deg)};
     }
@@ -43,8 +42,10 @@ struct TeamGauss
                                                  : rotated(view, team, crop, inputs.subtract.high, x, y, theta, counted);
         const bool shape_is_nan = inputs.mux != inputs.mux || inputs.muy != inputs.muy || sigma_x != sigma_x ||
                                   sigma_y != sigma_y || theta != theta;
-        return finish_filter(view, inputs, sums, math::gaussian_amplitude(x.scale) * math::gaussian_amplitude(y.scale),
-                             shape_is_nan, crop.clipped, [&] { return crop.has_non_finite(team); });
+        const double amplitude = math::gaussian_amplitude(sigma_x, math::amplitude_factor(view.pixel_x_nm)) *
+                                 math::gaussian_amplitude(sigma_y, math::amplitude_factor(view.pixel_y_nm));
+        return finish_filter(view, inputs, sums, amplitude, shape_is_nan, crop.clipped,
+                             [&] { return crop.has_non_finite(team); });
     }
 
 private:
@@ -91,15 +92,13 @@ private:
     rotated(const ChannelView& view, const Team& team, const TeamCrop<Real, Pixels>& crop, Real background,
             const GaussAxis<Real>& x, const GaussAxis<Real>& y, double theta_deg, const CropWindow& counted)
     {
-        const math::Rotation turn = math::rotation(theta_deg);
-        const double ratio = view.pixel_y_nm / view.pixel_x_nm;
-        const math::TurnedAxis along_x = math::turned_x(turn, x.scale, ratio),
-                               along_y = math::turned_y(turn, y.scale, ratio);
+        TurnedGauss<Real> gauss(x, y, theta_deg, view.pixel_y_nm / view.pixel_x_nm);
         math::BatchedSum<Real> weights, squares, products;
         crop.for_each(team, view.height, view.width, [&](int32_t row, int32_t column) {
-            const double dx = column - x.centre, dy = row - y.centre;
-            Real weight = x.fraction(math::muladd(dx, along_x.along_column, dy * along_x.along_row), along_x.half) *
-                          y.fraction(math::muladd(dx, along_y.along_column, dy * along_y.along_row), along_y.half);
+            gauss.begin_row(row);
+            // In float64 places in two parts save nothing, and take registers that there are not.
+            const bool by_series = std::is_same_v<Real, float> && gauss.by_series();
+            Real weight = by_series ? gauss.fraction_by_series(column) : gauss.fraction_by_axes(column);
             if (!counted.holds(row, column)) weight = 0;
             weights.add(weight);
             squares.add(weight * weight);

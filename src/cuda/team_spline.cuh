@@ -5,9 +5,9 @@
 #pragma once
 
 #include "cuda/filter_inputs.cuh"
+#include "cuda/spline_basis.cuh"
 #include "cuda/spline_layout.hpp"
 #include "cuda/team.cuh"
-#include "math/bspline.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -15,12 +15,8 @@ namespace cuda {
 template <class Real>
 struct TeamSpline
 {
-    /// A pixel's column or row among the knots: its first coefficient and its weights; first is -1 outside the domain.
-    struct Basis
-    {
-        int32_t first;
-        Real weights[math::kOrder];
-    };
+    using Basis = SplineBasis<Real>;
+
     /// Coefficients [begin, end) that some pixel uses.
     struct Range
     {
@@ -34,7 +30,7 @@ struct TeamSpline
     };
     static __device__ __forceinline__ Parameters parameters(const ChannelView& view, const Place& place)
     {
-        return {filter_inputs<Real>(view, place), real_at(view.columns.z_fit, place, 0)};
+        return {filter_inputs<Real>(view, ColumnReader(place)), real_at(view.columns.z_fit, place, 0)};
     }
 
     /// Numbers of lines that are kept at a time.
@@ -69,19 +65,6 @@ struct TeamSpline
     }
 
 private:
-    static __device__ __forceinline__ Basis basis_at(const KnotAxis& axis, double x)
-    {
-        Basis basis{-1, {}};
-        const math::Knot knot = math::find_knot(axis, x);
-        if (knot.interval < 0) return basis;
-        double weights[math::kOrder];
-        math::basis_weights(axis, knot, weights);
-        basis.first = static_cast<int32_t>(knot.interval - math::kDegree);
-#pragma unroll
-        for (int k = 0; k < math::kOrder; ++k) basis.weights[k] = static_cast<Real>(weights[k]);
-        return basis;
-    }
-
     /// Bases of all pixels along an axis; those that do not count, or lie outside the domain, get none.
     template <class Team>
     static __device__ __forceinline__ Range place_all(const Team& team, const KnotAxis& axis, double pixel, double centre,
@@ -92,7 +75,7 @@ private:
         for (int32_t i = team.rank(); i < n; i += Team::kThreads) {
             Basis basis{-1, {}};
             if (i >= begin && i < end) {
-                basis = basis_at(axis, static_cast<double>(i) * pixel - centre);
+                basis = spline_basis<Real>(axis, static_cast<double>(i) * pixel - centre);
                 outside_here |= basis.first < 0;
             }
             bases[i] = basis;
@@ -105,14 +88,8 @@ private:
         return {static_cast<int32_t>(team.reduce(least, Smaller())), static_cast<int32_t>(team.reduce(most, Larger()))};
     }
 
-    static __device__ __forceinline__ const float* coefficients(const SplineView& spline, float)
-    {
-        return spline.narrow;
-    }
-    static __device__ __forceinline__ const double* coefficients(const SplineView& spline, double)
-    {
-        return spline.wide;
-    }
+    static __device__ __forceinline__ const float* coefficients(const SplineView& spline, float) { return spline.narrow; }
+    static __device__ __forceinline__ const double* coefficients(const SplineView& spline, double) { return spline.wide; }
 
     template <class Pixels, class Team>
     static __device__ __forceinline__ math::FilterSums
@@ -133,7 +110,7 @@ private:
                                   view.width, columns, outside);
         const Range y = place_all(team, spline.y, view.pixel_y_nm, inputs.muy, counted.row_begin, counted.row_end,
                                   view.height, rows, outside);
-        const Basis depth = basis_at(spline.z, z);
+        const Basis depth = spline_basis<Real>(spline.z, z);
         if (depth.first < 0) outside = true;
         if (depth.first < 0 || x.end == 0 || y.end == 0) return {0, 0, 0};
 

@@ -16,6 +16,7 @@ struct AnyShape
     __device__ int height() const { return height_; }
     __device__ int width() const { return width_; }
     __device__ int pixels() const { return height_ * width_; }
+    static constexpr int kTileCrops = 0; // of a whole tile; 0: not known
     static constexpr int quads_ahead(int) { return 8; }
 };
 
@@ -43,6 +44,15 @@ constexpr int quads_ahead(int quads, int quad_bytes, int warps)
     return quads;
 }
 
+template <class Real, class Pixel, int kCount>
+__device__ __forceinline__ Run<Real, kCount> converted(const Run<Pixel, kCount>& run)
+{
+    Run<Real, kCount> made;
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) made.at[i] = static_cast<Real>(run.at[i]);
+    return made;
+}
+
 /// Copies as many batches of kAhead runs a lane as there are, from run `first` of this lane on, then smaller ones.
 template <int kAhead, class Real, class Pixel, int kCount>
 __device__ __forceinline__ void copy_batches(const Run<Pixel, kCount>* from, int n_runs, int first, Run<Real, kCount>* to)
@@ -54,10 +64,7 @@ __device__ __forceinline__ void copy_batches(const Run<Pixel, kCount>* from, int
         for (int k = 0; k < kAhead; ++k) ahead[k] = from[first + k * kWarp];
 #pragma unroll
         for (int k = 0; k < kAhead; ++k) {
-            Run<Real, kCount> converted;
-#pragma unroll
-            for (int i = 0; i < kCount; ++i) converted.at[i] = static_cast<Real>(ahead[k].at[i]);
-            to[first + k * kWarp] = converted;
+            to[first + k * kWarp] = converted<Real>(ahead[k]);
         }
     }
     if constexpr (kAhead > 1) copy_batches<(kAhead > 4 ? kAhead / 4 : 1), Real>(from, n_runs, first, to);
@@ -75,6 +82,28 @@ __device__ __forceinline__ void copy_adjacent(const Pixel* from, int n, Real* ti
     constexpr int kPixelsAhead = 16;
     copy_batches<kPixelsAhead, Real>(reinterpret_cast<const Run<Pixel, 1>*>(from), n, (aligned ? 4 * n_quads : 0) + lane,
                                      reinterpret_cast<Run<Real, 1>*>(tile));
+}
+
+/// Copies kQuads aligned quads, kAhead a lane at a time.
+template <int kQuads, int kAhead, class Real, class Pixel>
+__device__ __forceinline__ void copy_whole(const Quad<Pixel>* from, Quad<Real>* to)
+{
+    constexpr int kBatches = kQuads / kWarp / kAhead, kBatch = kAhead * kWarp, kLeft = kQuads % kBatch;
+    static_assert(kLeft < kWarp, "at most one quad a lane is left over");
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    from += lane;
+    to += lane;
+    Quad<Pixel> last{};
+    if (lane < kLeft) last = from[kBatches * kBatch];
+#pragma unroll 1
+    for (int batch = 0; batch < kBatches; ++batch) {
+        Quad<Pixel> ahead[kAhead];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) ahead[k] = from[batch * kBatch + k * kWarp];
+#pragma unroll
+        for (int k = 0; k < kAhead; ++k) to[batch * kBatch + k * kWarp] = converted<Real>(ahead[k]);
+    }
+    if (lane < kLeft) to[kBatches * kBatch] = converted<Real>(last);
 }
 
 /// Copies the crops pixel by pixel, with zeros outside their windows.
@@ -113,16 +142,17 @@ __device__ __forceinline__ void load_tile(const ChannelView& view, const Shape& 
 {
     with_pixel_type<Real>(view.images.dtype, [&](auto zero) {
         using Pixel = decltype(zero);
-        constexpr int64_t kSize = sizeof(Pixel);
-        const std::byte* const from = view.images.data + (begin + first_crop) * view.images.strides[0];
-        const bool adjacent = !view.frame_known && view.images.strides[2] == kSize &&
-                              view.images.strides[1] == kSize * shape.width() &&
-                              view.images.strides[0] == kSize * shape.pixels();
-        if (adjacent)
-            copy_adjacent<Shape::quads_ahead(sizeof(Quad<Pixel>)), Real>(reinterpret_cast<const Pixel*>(from),
-                                                                         n_crops * shape.pixels(), tile);
-        else
-            copy_pixels<Real, Pixel>(view, shape, windows, first_crop, n_crops, tile);
+        constexpr int kAhead = Shape::quads_ahead(sizeof(Quad<Pixel>));
+        const auto* const from =
+            reinterpret_cast<const Pixel*>(view.images.data + (begin + first_crop) * view.images.strides[0]);
+        if (!view.crops_adjacent) return copy_pixels<Real, Pixel>(view, shape, windows, first_crop, n_crops, tile);
+        if constexpr (Shape::kTileCrops > 0) {
+            constexpr int kQuads = Shape::kTileCrops * shape.pixels() / 4;
+            if (n_crops == Shape::kTileCrops && reinterpret_cast<uintptr_t>(from) % alignof(Quad<Pixel>) == 0)
+                return copy_whole<kQuads, kAhead, Real>(reinterpret_cast<const Quad<Pixel>*>(from),
+                                                        reinterpret_cast<Quad<Real>*>(tile));
+        }
+        copy_adjacent<kAhead, Real>(from, n_crops * shape.pixels(), tile);
     });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "job/job.hpp"
+#include "math/even_knots.hpp"
 #include "math/spline_view.hpp"
 
 namespace lumicrop {
@@ -35,6 +36,14 @@ struct Faults
     unsigned long long first_bad; // the first of them, in detection order
 };
 
+/// A spline in device memory.
+struct DeviceSpline : SplineView
+{
+    const float* lines;   // the narrow coefficients again, in lines of kLineColumns columns (spline_layout.hpp)
+    uint32_t n_line_rows; // over all depths
+    int32_t line_shift;   // columns before the first coefficient's
+};
+
 struct InputColumns
 {
     ColumnView frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma_x, sigma_y, sigma_angle;
@@ -51,9 +60,10 @@ struct ChannelView
     ImagesView images;
     InputColumns columns;
     OutputColumns results;
-    SplineView spline;
-    int64_t begin, end; // crops, counted within the channel
-    int64_t first;      // the channel's first detection, where detections stand channel after channel
+    DeviceSpline spline;
+    EvenPixels even_x, even_y, even_z; // where the crops' pixels share their weights
+    int64_t begin, end;                // crops, counted within the channel
+    int64_t first;                     // the channel's first detection, where detections stand channel after channel
     // Detections by crop, where they do not: positions[i] of crop i, or, with bounds, of crop i - bounds[0], of which there are bounds[1] -
     // bounds[0] (what the labels said).
     const int64_t* positions;
@@ -73,6 +83,10 @@ struct ChannelView
     Padding padding;
     bool gathered;    // images are frames
     bool frame_known; // the frame's size is known, and X0 and Y0 are given
+    // What most calls have, so that kernels need not look at every stride (plain_access.hpp).
+    bool crops_adjacent; // crops lie whole one behind the other
+    bool words;          // all columns of numbers have four bytes and lie dense, in the same order
+    bool words_in_crop_order;
 };
 
 } // namespace cuda

@@ -19,7 +19,7 @@ LUMICROP_HOST_DEVICE double median_of_middle(double low, double high)
 {
     const double sum = low + high;
     const double mean = absolute(sum) <= 1.7976931348623157e308 ? 0.5 * sum : 0.5 * low + 0.5 * high;
-    return low == high ? low + 0.0 : mean + 0.0; // + 0.0: a zero has no sign
+    return low == high ? low + 0.0 : without_origin(mean + 0.0); // + 0.0: a zero has no sign
 }
 
 /// Middle of values whose number the compiler knows; their order is lost.

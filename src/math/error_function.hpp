@@ -1,7 +1,7 @@
-// The complementary error function without branches or tables, and e^-a.
+// The complementary error function without branches or tables, e^-a and 2^-t.
 //
-// erfc(x) = exp(-x^2) Q((x - K) / (x + K)), x >= 0: the variable of Shepherd & Laframboise 1981, Math. Comp. 36:249. Coefficients
-// of Q: scripts/fit_error_function.py. Relative error, beside the rounding of x^2: below 4e-7 (float), 3e-15 (double).
+// erfc(x) = exp(-x^2) Q((x - K) / (x + K)), x >= 0: the variable of Shepherd & Laframboise 1981, Math. Comp. 36:249. Coefficients:
+// scripts/fit_error_function.py. Relative error, beside the rounding of x^2: below 4e-7 (float), 3e-15 (double).
 #pragma once
 
 #include "math/host_device.hpp"
@@ -18,6 +18,7 @@ struct ErrorFunction<float>
 {
     static constexpr float kLimit = 9.2f; // erfc(x) and exp(-x^2) beyond count as 0: they leave the normal numbers
     static constexpr float kLog2E = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+    static constexpr float kBits = 127.0f; // 2^-t from here on counts as 0
     static constexpr float kK = 3.0f;
 
     template <class Real>
@@ -27,9 +28,9 @@ struct ErrorFunction<float>
                           -0.02439489401f, 0.07166541301f, -0.1501157318f, 0.2456038258f, -0.3262335653f, 0.179001151f);
     }
     template <class Real>
-    static LUMICROP_HOST_DEVICE Real exponential(Real r) // |r| <= ln(2)/2
+    static LUMICROP_HOST_DEVICE Real power(Real r) // 2^-r, |r| <= 1/2
     {
-        return polynomial(r, 1.9841270e-4f, 1.3888889e-3f, 8.3333333e-3f, 4.1666667e-2f, 0.16666667f, 0.5f, 1.0f, 1.0f);
+        return polynomial(r, -0.001326477095f, 0.009671528296f, -0.05550733785f, 0.2402224185f, -0.6931469775f, 1.0f);
     }
 };
 
@@ -39,6 +40,7 @@ struct ErrorFunction<double>
     static constexpr double kLimit = 26.5;
     static constexpr double kLog2E = 1.4426950408889634, kLn2High = 0.693147180369123816490,
                             kLn2Low = 1.90821492927058770002e-10;
+    static constexpr double kBits = 1023.0;
     static constexpr double kK = 3.75;
 
     template <class Real>
@@ -53,12 +55,32 @@ struct ErrorFunction<double>
                           0.145589721275038539);
     }
     template <class Real>
-    static LUMICROP_HOST_DEVICE Real exponential(Real r)
+    static LUMICROP_HOST_DEVICE Real power(Real r)
     {
-        return polynomial(r, 1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
-                          1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0);
+        return polynomial(r, -4.45581790833606449e-10, 7.07419429728852101e-9, -1.01780570877339411e-7,
+                          1.32154325359123762e-6, -0.0000152527338415567726, 0.000154035304637243542,
+                          -0.00133335581464064707, 0.00961812910758725667, -0.055504108664821627, 0.240226506959101596,
+                          -0.693147180559945309, 0.999999999999999997);
     }
 };
+
+/// 2^-t for 0 <= t <= kBits; 0 at kBits.
+template <class Real>
+LUMICROP_HOST_DEVICE Real exp2_minus(Real t)
+{
+    using Shift = RoundingShift<ScalarOf<Real>>;
+    const Real shifted = Real(Shift::kShift + Shift::kBias) - t; // -t rounded, and the exponent's bias
+    const Real rest = t + (shifted - Real(Shift::kShift + Shift::kBias));
+    return ErrorFunction<ScalarOf<Real>>::power(rest) * power_of_two(shifted);
+}
+#if defined(__CUDA_ARCH__)
+LUMICROP_HOST_DEVICE float exp2_minus(float t)
+{
+    float power; // one instruction; relative error at most 2^-22
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(-t));
+    return power;
+}
+#endif
 
 /// e^-a for a >= 0 that keeps the result a normal number (a up to 87 for float, 708 for double).
 template <class Real>
@@ -69,8 +91,8 @@ LUMICROP_HOST_DEVICE Real exp_minus(Real a)
     using Shift = RoundingShift<Scalar>;
     const Real shifted = muladd(a, Real(-Constants::kLog2E), Real(Shift::kShift + Shift::kBias));
     const Real n = shifted - Real(Shift::kShift + Shift::kBias);
-    const Real r = muladd(n, Real(-Constants::kLn2Low), muladd(n, Real(-Constants::kLn2High), Real(0) - a));
-    return Constants::exponential(r) * power_of_two(shifted);
+    const Real rest = muladd(n, Real(Constants::kLn2Low), muladd(n, Real(Constants::kLn2High), a));
+    return Constants::power(rest * Real(Constants::kLog2E)) * power_of_two(shifted);
 }
 
 /// exp(-x^2) from x^2; 0 beyond kLimit. The caller squares, in float64 where it can: rounding x itself to Real before would cost

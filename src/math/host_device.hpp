@@ -77,6 +77,17 @@ LUMICROP_HOST_DEVICE double absolute(double x)
     return __builtin_fabs(x);
 }
 
+LUMICROP_HOST_DEVICE double not_a_number()
+{
+    return __builtin_nan("");
+}
+/// The number; NaN without sign and origin, so that which operation met it first does not show.
+template <class Real>
+LUMICROP_HOST_DEVICE Real without_origin(Real x)
+{
+    return select(x == x, x, Real(not_a_number()));
+}
+
 /// The smaller and the larger of two; where a is NaN, b.
 LUMICROP_HOST_DEVICE float smaller(float a, float b)
 {

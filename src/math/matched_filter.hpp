@@ -10,37 +10,43 @@ inline namespace LUMICROP_TARGET {
 namespace math {
 
 /// What a crop's pixels came to, with weights w that are the PSF up to a factor.
-struct FilterSums
+template <class Real>
+struct FilterSumsOf
 {
-    double weights;  // sum w
-    double squares;  // sum w^2
-    double products; // sum w (crop - b), raw counts
+    Real weights;  // sum w
+    Real squares;  // sum w^2
+    Real products; // sum w (crop - b), raw counts
 };
+using FilterSums = FilterSumsOf<double>;
 
-LUMICROP_HOST_DEVICE bool is_finite(double x)
+/// Whether; for each lane where Real has lanes.
+template <class Real>
+using Condition = decltype(Real(0) < Real(0));
+
+template <class Real>
+LUMICROP_HOST_DEVICE Condition<Real> is_finite(Real x)
 {
-    return absolute(x) <= 1.7976931348623157e308;
-}
-LUMICROP_HOST_DEVICE double not_a_number()
-{
-    return __builtin_nan("");
+    return absolute(x) <= Real(1.7976931348623157e308);
 }
 
 /// sum p^2 with p = w / sum w; NaN where the squares are too small to be told from 0.
-LUMICROP_HOST_DEVICE double filter_denominator(const FilterSums& sums)
+template <class Real>
+LUMICROP_HOST_DEVICE Real filter_denominator(const FilterSumsOf<Real>& sums)
 {
-    const double normalised = 1.0 / sums.weights;
-    return sums.squares == 0 ? not_a_number() : sums.squares * normalised * normalised;
+    const Real normalised = Real(1.0) / sums.weights;
+    return select(sums.squares == Real(0), Real(not_a_number()), sums.squares * normalised * normalised);
 }
 
 /// Whether a PSF of that sum and denominator counts anything: both finite and not 0.
-LUMICROP_HOST_DEVICE bool is_countable(double psf_sum, double denominator)
+template <class Real>
+LUMICROP_HOST_DEVICE Condition<Real> is_countable(Real psf_sum, Real denominator)
 {
-    return is_finite(psf_sum) && psf_sum != 0 && is_finite(denominator) && denominator != 0;
+    return is_finite(psf_sum) & (psf_sum != Real(0)) & is_finite(denominator) & (denominator != Real(0));
 }
 
 /// N_raw = sum p (crop - b) / sum p^2.
-LUMICROP_HOST_DEVICE double filter_counts(const FilterSums& sums)
+template <class Real>
+LUMICROP_HOST_DEVICE Real filter_counts(const FilterSumsOf<Real>& sums)
 {
     return sums.products * sums.weights / sums.squares;
 }
@@ -57,42 +63,48 @@ LUMICROP_HOST_DEVICE double photons_per_count(double gain, double qe)
 
 /// PSF centre from the crop's first pixel's centre [nm]: `fit` in the whole frame, the crop's first pixel, and how much earlier than that
 /// pixel's centre the origin lies (SPEC section 2).
-LUMICROP_HOST_DEVICE double position_in_crop(double fit_nm, double first_pixel, double pixel_nm, double corner_nm)
+template <class Real>
+LUMICROP_HOST_DEVICE Real position_in_crop(Real fit_nm, Real first_pixel, Real pixel_nm, Real corner_nm)
 {
     return fit_nm - first_pixel * pixel_nm - corner_nm;
 }
 
 /// Whether a centre, in pixels from the first one's, lies outside the crop's pixels. Not for NaN.
-LUMICROP_HOST_DEVICE bool lies_outside(double column, double row, double height, double width)
+template <class Real>
+LUMICROP_HOST_DEVICE Condition<Real> lies_outside(Real column, Real row, Real height, Real width)
 {
-    return (column < -0.5) | (column > width - 0.5) | (row < -0.5) | (row > height - 0.5);
+    return (column < Real(-0.5)) | (column > width - Real(0.5)) | (row < Real(-0.5)) | (row > height - Real(0.5));
 }
 
 /// What a filter came to.
-struct FilterOutcome
+template <class Real>
+struct FilterOutcomeOf
 {
-    double counts, psf_sum, denominator;
-    bool parameter_is_nan, zero_denominator; // flags
-    bool is_doubtful;                        // the pixels must be searched for numbers that are not finite
+    Real counts, psf_sum, denominator;
+    Condition<Real> parameter_is_nan, zero_denominator; // flags
+    Condition<Real> is_doubtful;                        // the pixels must be searched for numbers that are not finite
 };
+using FilterOutcome = FilterOutcomeOf<double>;
 
 /// From sums to the outcome.
 ///
 ///  amplitude        the PSF's height over the weights', m = amplitude * w
 ///  shape_is_nan     a parameter of the PSF is NaN;  background_is_nan  the fitted background is
-LUMICROP_HOST_DEVICE FilterOutcome filter_outcome(const FilterSums& sums, double amplitude, bool shape_is_nan,
-                                                  bool background_is_nan)
+template <class Real>
+LUMICROP_HOST_DEVICE FilterOutcomeOf<Real> filter_outcome(const FilterSumsOf<Real>& sums, Real amplitude,
+                                                          Condition<Real> shape_is_nan, Condition<Real> background_is_nan)
 {
-    FilterOutcome outcome;
-    outcome.psf_sum = amplitude * sums.weights;
-    outcome.denominator = filter_denominator(sums);
-    outcome.counts = filter_counts(sums);
-    const bool countable = is_countable(outcome.psf_sum, outcome.denominator);
-    outcome.parameter_is_nan = shape_is_nan | background_is_nan;
-    outcome.zero_denominator = !countable & !shape_is_nan;
-    outcome.is_doubtful = !countable | !is_finite(outcome.counts) | outcome.parameter_is_nan;
-    if (shape_is_nan) outcome.psf_sum = outcome.denominator = not_a_number();
-    if (outcome.parameter_is_nan | !countable) outcome.counts = not_a_number();
+    const Real psf_sum = amplitude * sums.weights, denominator = filter_denominator(sums), nan(not_a_number());
+    const Real counts = without_origin(filter_counts(sums));
+    const Condition<Real> uncountable = !is_countable(psf_sum, denominator), counts_infinite = !is_finite(counts);
+    const Condition<Real> parameter_is_nan = shape_is_nan | background_is_nan;
+    FilterOutcomeOf<Real> outcome;
+    outcome.counts = select(parameter_is_nan | uncountable, nan, counts);
+    outcome.psf_sum = select(shape_is_nan, nan, psf_sum);
+    outcome.denominator = select(shape_is_nan, nan, denominator);
+    outcome.parameter_is_nan = parameter_is_nan;
+    outcome.zero_denominator = uncountable & (!shape_is_nan);
+    outcome.is_doubtful = uncountable | counts_infinite | parameter_is_nan;
     return outcome;
 }
 

@@ -63,6 +63,36 @@ LUMICROP_HOST_DEVICE uint32_t filled_runs(uint32_t zero, uint32_t seeds)
     return zero & (above | below | seeds);
 }
 
+/// The runs of ones of `zero`, a row of `width` pixels, that reach its first or its last pixel.
+inline uint32_t runs_from_edges(uint32_t zero, int64_t width)
+{
+    const uint32_t at_first = zero & ~(zero + 1);
+    const uint32_t top = ~(zero << (32 - width)); // its leading zeros are the run at the last pixel
+    const uint32_t at_last = top == 0 ? zero : zero & ~(0xFFFFFFFFu >> __builtin_clz(top) >> (32 - width));
+    return at_first | at_last;
+}
+
+/// grow_padding for one crop of at most 32 columns, a word a row: bit c of zeros[r] says that pixel (r, c) is exactly 0.
+inline void grow_rows(const uint32_t* zeros, uint32_t* padded, int64_t height, int64_t width)
+{
+    uint32_t left = 0;
+    for (int64_t row = 0; row < height; ++row) {
+        const bool edge = row == 0 || row == height - 1;
+        padded[row] = edge ? zeros[row] : runs_from_edges(zeros[row], width);
+        left |= padded[row] ^ zeros[row];
+    }
+    while (left != 0) { // zeros inside; few turns but for mazes
+        left = 0;
+        const auto grow = [&](int64_t row, int64_t from) {
+            const uint32_t grown = filled_runs(zeros[row], padded[row] | (zeros[row] & padded[from]));
+            left |= grown ^ padded[row];
+            padded[row] = grown;
+        };
+        for (int64_t row = 1; row < height; ++row) grow(row, row - 1);
+        for (int64_t row = height - 2; row >= 0; --row) grow(row, row + 1);
+    }
+}
+
 } // namespace math
 } // namespace LUMICROP_TARGET
 } // namespace lumicrop

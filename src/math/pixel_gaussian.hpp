@@ -7,7 +7,7 @@
 // Lengths are in units of erf's argument: a pixel is `scale` = pixel / (sqrt(2) sigma) wide. Two forms of the fraction, which share the
 // work differently:
 //   edges   half the difference of erf, by erfc in the tails; it cancels where the pixel is narrow
-//   series  with m the pixel's middle and h its half width, (1/sqrt pi) int_{m-h}^{m+h} exp(-t^2) dt = exp(-m^2) sum_j C_j(h) m^2j,
+//   series  with m the pixel's middle and h its half width, (1/sqrt pi) int_{m-h}^{m+h} exp(-s^2) ds = exp(-m^2) sum_j C_j(h) m^2j,
 //           C_j = 2/sqrt(pi) 4^j/(2j)! int_0^h s^2j exp(-s^2) ds: all terms positive, the C_j the same for all pixels of a crop
 #pragma once
 
@@ -18,22 +18,30 @@ inline namespace LUMICROP_TARGET {
 namespace math {
 
 /// |sigma|, where below 1e-12 nm counts as 1e-12 (SPEC section 5).
-LUMICROP_HOST_DEVICE double width_nm(double sigma_nm)
+template <class Real>
+LUMICROP_HOST_DEVICE Real width_nm(Real sigma_nm)
 {
-    const double width = absolute(sigma_nm);
-    return width < 1e-12 ? 1e-12 : width;
+    const Real width = absolute(sigma_nm);
+    return select(width < Real(1e-12), Real(1e-12), width);
 }
 
 /// Width of a pixel as erf's argument: pixel / (sqrt(2) sigma).
-LUMICROP_HOST_DEVICE double gaussian_scale(double sigma_nm, double pixel_nm)
+template <class Real>
+LUMICROP_HOST_DEVICE Real gaussian_scale(Real sigma_nm, Real pixel_nm)
 {
-    return 0.70710678118654752 * (pixel_nm / width_nm(sigma_nm));
+    return Real(0.70710678118654752) * (pixel_nm / width_nm(sigma_nm));
 }
 
-/// Unit-height Gaussian averaged over a pixel = amplitude * fraction; `scale` from gaussian_scale.
-LUMICROP_HOST_DEVICE double gaussian_amplitude(double scale)
+/// Unit-height Gaussian averaged over a pixel = amplitude * fraction: sqrt(2 pi) sigma / pixel. The factor, sqrt(2 pi) / pixel, is that of
+/// all detections.
+LUMICROP_HOST_DEVICE double amplitude_factor(double pixel_nm)
 {
-    return 1.7724538509055160 / scale; // sqrt(2 pi) sigma / pixel = sqrt(pi) / scale
+    return 2.5066282746310005 / pixel_nm;
+}
+template <class Real>
+LUMICROP_HOST_DEVICE Real gaussian_amplitude(Real sigma_nm, Real factor)
+{
+    return width_nm(sigma_nm) * factor;
 }
 
 // -- edges ------------------------------------------------------------------------------------------------------------
@@ -62,6 +70,8 @@ LUMICROP_HOST_DEVICE Real fraction_between(const PixelEdge<Real>& lower, const P
 }
 
 // -- series -----------------------------------------------------------------------------------------------------------
+//
+// Exponents are in bits, exp(-m^2) = 2^-t with t = m^2 log2(e), and the C_j are those of powers of t.
 
 constexpr int kSeriesTerms = 12;
 
@@ -75,6 +85,8 @@ LUMICROP_HOST_DEVICE constexpr double series_limit(double)
 {
     return 0.125;
 }
+
+constexpr double kLog2E = 1.4426950408889634, kLn2 = 0.69314718055994531;
 
 template <class Real>
 struct PixelSeries
@@ -106,12 +118,12 @@ LUMICROP_HOST_DEVICE PixelSeries<Real> pixel_series(Real half)
     for (int i = 7; i >= 0; --i) sum = muladd(sum, h2, Real(inverse_factorial[i] / Scalar(2 * kLast + 2 * i + 1)));
     Real integral = powers[kLast] * sum;
 
-    const Real edge = exp_minus(h2);
-    double factor = 1.1283791670955126; // 2 / sqrt(pi) * 4^j / (2j)!
+    const Real edge = exp2_minus(h2 * Real(Scalar(kLog2E)));
+    double factor = 1.1283791670955126; // 2 / sqrt(pi) * (4 ln 2)^j / (2j)!
     double factors[kSeriesTerms];
     for (int j = 0; j < kSeriesTerms; ++j) {
         factors[j] = factor;
-        factor *= 4.0 / ((2 * j + 1) * (2 * j + 2));
+        factor *= 4.0 * kLn2 / ((2 * j + 1) * (2 * j + 2));
     }
     PixelSeries<Real> series;
     series.coefficient[kLast] = integral * Real(Scalar(factors[kLast]));
@@ -122,15 +134,61 @@ LUMICROP_HOST_DEVICE PixelSeries<Real> pixel_series(Real half)
     return series;
 }
 
-/// Fraction on the pixel whose middle lies at the root of `square`.
 template <class Real>
-LUMICROP_HOST_DEVICE Real fraction_around(const PixelSeries<Real>& series, Real square)
+LUMICROP_HOST_DEVICE Real sum_of_series(const PixelSeries<Real>& series, Real bits)
 {
-    using Constants = ErrorFunction<ScalarOf<Real>>;
-    const Real limited = smaller(square, Real(Constants::kLimit * Constants::kLimit));
     Real sum = series.coefficient[kSeriesTerms - 1];
-    for (int j = kSeriesTerms - 2; j >= 0; --j) sum = muladd(sum, limited, series.coefficient[j]);
-    return exp_minus_square(square) * sum;
+    for (int j = kSeriesTerms - 2; j >= 0; --j) sum = muladd(sum, bits, series.coefficient[j]);
+    return sum;
+}
+
+/// Fraction on the pixel whose middle has the exponent `bits`; where that is NaN, 0.
+template <class Real>
+LUMICROP_HOST_DEVICE Real fraction_around(const PixelSeries<Real>& series, Real bits)
+{
+    const Real limited = smaller(bits, Real(ErrorFunction<ScalarOf<Real>>::kBits));
+    return exp2_minus(limited) * sum_of_series(series, limited);
+}
+
+/// The same for two axes at once: product of the fractions.
+template <class Real>
+LUMICROP_HOST_DEVICE Real fraction_around(const PixelSeries<Real>& x, Real x_bits, const PixelSeries<Real>& y, Real y_bits)
+{
+    const Real limit(ErrorFunction<ScalarOf<Real>>::kBits);
+    const Real x_limited = smaller(x_bits, limit), y_limited = smaller(y_bits, limit);
+    return exp2_minus(smaller(x_limited + y_limited, limit)) * (sum_of_series(x, x_limited) * sum_of_series(y, y_limited));
+}
+
+/// Exponents along a row or column of pixels: that of pixel i is (i - centre)^2 square. Written as a polynomial in the whole number of pixels
+/// from the one nearest to the centre, with a leading coefficient short enough for an exact product, so that few roundings are left.
+template <class Real>
+struct PixelExponents
+{
+    Real nearest; // pixel
+    Real square_high, square_low, linear, constant;
+};
+
+/// From the centre, in pixels, and the scale; Wide is float64, or lanes of it.
+template <class Wide>
+LUMICROP_HOST_DEVICE PixelExponents<Wide> pixel_exponents(Wide centre, Wide scale)
+{
+    const Wide shift(RoundingShift<double>::kShift);
+    const Wide nearest = (centre + shift) - shift;
+    const Wide rest = centre - nearest;
+    const Wide square = scale * scale * Wide(kLog2E);
+    const Wide parted = square * Wide(4398046511105.0); // 2^42 + 1 leaves 11 bits (Veltkamp, Dekker 1971)
+    const Wide high = parted - (parted - square);
+    const Wide slope = rest * square;
+    return {nearest, high, square - high, Wide(-2.0) * slope, rest * slope};
+}
+
+template <class Real>
+LUMICROP_HOST_DEVICE Real exponent_of_pixel(const PixelExponents<Real>& exponents, Real i)
+{
+    const Real j = i - exponents.nearest;
+    const Real square = j * j;
+    return muladd(square, exponents.square_high,
+                  muladd(square, exponents.square_low, muladd(j, exponents.linear, exponents.constant)));
 }
 
 } // namespace math

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "math/bspline.hpp"
+#include "math/even_knots.hpp"
 #include "math/rotation.hpp"
 
 namespace {
@@ -66,6 +66,51 @@ TEST(BSpline, WeightsAreThoseOfTheRecursionForAnyKnots)
     }
 }
 
+/// Wherever pixels are told to share their weights, each has them and the coefficients told; and where knots are even all along, they do.
+TEST(EvenKnots, PixelsThatShareTheirWeightsHaveThem)
+{
+    std::mt19937 chance(6);
+    std::uniform_real_distribution<double> unit(0, 1);
+    for (const double step : {100.0, 97.3, 61.4}) {
+        for (const bool not_a_knot : {false, true}) {
+            const int64_t points = 25;
+            std::vector<double> t;
+            if (not_a_knot) t.insert(t.end(), 4, -12 * step);
+            for (int64_t i = not_a_knot ? 2 : -3; i < points + (not_a_knot ? -2 : 3); ++i)
+                t.push_back(static_cast<double>(i - 12) * step);
+            if (not_a_knot) t.insert(t.end(), 4, 12 * step);
+            const auto n = static_cast<int64_t>(t.size()) - kOrder;
+            std::vector<BasisPolynomials> polynomials(static_cast<std::size_t>(n));
+            for (int64_t j = kDegree; j < n; ++j)
+                if (t[static_cast<std::size_t>(j)] < t[static_cast<std::size_t>(j) + 1])
+                    polynomials[static_cast<std::size_t>(j)] = basis_polynomials(t.data(), j);
+            const double low = t[3], high = t[static_cast<std::size_t>(n)];
+            const KnotAxis axis{t.data(), &polynomials.front().power[0][0], kOrder * kOrder, n,
+                                static_cast<double>(n - kDegree) / (high - low)};
+            const int64_t side = 11;
+            const EvenPixels even = even_pixels(axis, step, side);
+            EXPECT_GE(even.count, not_a_knot ? 5 : 13) << "step " << step;
+            EXPECT_EQ(even_pixels(axis, 1.001 * step, side).count, 0);
+            for (int trial = 0; trial < 500; ++trial) {
+                const double x = even.begin + (2 * unit(chance) - 0.5) * even.count * step;
+                const double knots = (x - even.begin) * even.inverse_step;
+                if (!(knots >= 0 && knots < even.count)) continue;
+                const auto whole = static_cast<int64_t>(knots);
+                double shared[kOrder], weights[kOrder];
+                even_weights(knots - static_cast<double>(whole), shared);
+                for (int64_t pixel = 0; pixel < side; ++pixel) {
+                    const Knot found = find_knot(axis, x + static_cast<double>(pixel) * step);
+                    // At a knot rounding may choose either side, which comes to the same sum.
+                    if (found.s < 1e-9 || found.s > 1 - 1e-9) continue;
+                    ASSERT_EQ(found.interval - kDegree, even.first + whole + pixel) << "x " << x << " pixel " << pixel;
+                    basis_weights(axis, found, weights);
+                    for (int k = 0; k < kOrder; ++k) ASSERT_NEAR(weights[k], shared[k], 1e-7);
+                }
+            }
+        }
+    }
+}
+
 TEST(Rotation, IsExactAtQuarterTurnsAndRightElsewhere)
 {
     for (int quarter = -9; quarter <= 9; ++quarter) {
@@ -80,6 +125,11 @@ TEST(Rotation, IsExactAtQuarterTurnsAndRightElsewhere)
         const Rotation turn = rotation(degrees);
         ASSERT_NEAR(turn.cosine, static_cast<double>(std::cos(radians)), 3e-16) << degrees;
         ASSERT_NEAR(turn.sine, static_cast<double>(std::sin(radians)), 3e-16) << degrees;
+    }
+    for (const double huge : {1e9 + 0.25, 1e14 + 30, 1.2e15, 4.5e15, 1e18, -3e300}) { // as exact as the angle is
+        const long double radians = std::fmod(static_cast<long double>(huge), 360.0L) * 3.14159265358979323846264L / 180;
+        EXPECT_NEAR(rotation(huge).cosine, static_cast<double>(std::cos(radians)), 3e-16) << huge;
+        EXPECT_NEAR(rotation(huge).sine, static_cast<double>(std::sin(radians)), 3e-16) << huge;
     }
     EXPECT_TRUE(std::isnan(rotation(std::nan("")).sine));
     EXPECT_TRUE(std::isnan(rotation(INFINITY).cosine));
