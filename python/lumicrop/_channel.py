@@ -175,26 +175,27 @@ def _fill(struct, channel: Channel, where: str) -> None:
         if value is None:
             continue
         try:
-            y, x = (value, value) if name == "pixel_nm" and _is_number(value) else value
+            y, x = (value, value) if name == "pixel_nm" and (type(value) is float or _is_number(value)) else value
         except (TypeError, ValueError):
             raise InvalidArgument(f"{where}{name} is {value!r}, a pair (y, x) expected") from None
-        _set(struct, dict(zip(fields, (y, x))), where, name)
-    _set(struct, {name: getattr(channel, name) for name in _NUMBERS}, where)
+        try:
+            for field, number in zip(fields, (y, x)):
+                if number is not None:
+                    setattr(struct, field, number)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidArgument(f"{where}{name} is {number!r}, a number expected") from None
+    try:
+        for name in _NUMBERS:
+            value = getattr(channel, name)
+            if value is not None:  # else what the library began with
+                setattr(struct, name, value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{where}{name} is {value!r}, a number expected") from None
 
     if channel.spline is not None:
         if not isinstance(channel.spline, Spline):
             raise InvalidArgument(f"{where}spline: a lumicrop.Spline expected, found {type(channel.spline).__name__}")
         struct.spline = channel.spline.handle
-
-
-def _set(struct, numbers: dict, where: str, name: str | None = None) -> None:
-    """Set numbers by field; None leaves what the library began with."""
-    try:
-        for field, value in numbers.items():
-            if value is not None:
-                setattr(struct, field, value)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidArgument(f"{where}{name or field} is {value!r}, a number expected") from None
 
 
 def _is_number(value) -> bool:

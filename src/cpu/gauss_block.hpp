@@ -9,7 +9,7 @@
 #include "cpu/filter_block.hpp"
 #include "cpu/tile.hpp"
 #include "cpu/wide_lanes.hpp"
-#include "math/pixel_gaussian.hpp"
+#include "math/near_pixels.hpp"
 #include "math/rotated_gaussian.hpp"
 
 namespace lumicrop {
@@ -133,14 +133,40 @@ private:
         return math::pixel_edge(argument.rounded(), (argument * argument).rounded());
     }
 
+    static LUMICROP_INLINE Real bits_at(const Axis& axis, int64_t i)
+    {
+        return math::exponent_of_pixel(axis.exponents, Real(static_cast<Scalar>(i)));
+    }
+
+    /// Fewer terms where all pixels of the lane's crop are near enough to its centre, in float32.
+    static void weigh_by_series(const Axis& axis, int64_t n, Real* weights)
+    {
+        if constexpr (std::is_same_v<Scalar, float>) {
+            constexpr int kTerms = 7;
+            const Real most = larger(bits_at(axis, 0), bits_at(axis, n - 1));
+            const typename Real::Mask near =
+                math::are_near<kTerms>(axis.exponents, most) & (most < Real(math::ErrorFunction<Scalar>::kBits));
+            const uint32_t near_lanes = lane_bits(near) & axis.by_series;
+            if (near_lanes == axis.by_series) {
+                for (int64_t i = 0; i < n; ++i) weights[i] = math::fraction_near<kTerms>(axis.series, bits_at(axis, i));
+                return;
+            }
+            if (near_lanes != 0) {
+                for (int64_t i = 0; i < n; ++i) {
+                    const Real bits = bits_at(axis, i);
+                    weights[i] = select(near, math::fraction_near<kTerms>(axis.series, bits),
+                                        math::fraction_around(axis.series, bits));
+                }
+                return;
+            }
+        }
+        for (int64_t i = 0; i < n; ++i) weights[i] = math::fraction_around(axis.series, bits_at(axis, i));
+    }
+
     /// Fraction of the one-dimensional Gaussian on each of `n` pixels; zero outside the frame where that is padding.
     void weigh(const Axis& axis, int64_t n, bool is_column, Real* weights)
     {
-        if (axis.by_series != 0)
-            for (int64_t i = 0; i < n; ++i) {
-                const Real bits = math::exponent_of_pixel(axis.exponents, Real(static_cast<Scalar>(i)));
-                weights[i] = math::fraction_around(axis.series, bits);
-            }
+        if (axis.by_series != 0) weigh_by_series(axis, n, weights);
         if (axis.by_series != kAllLanes) {
             const typename Real::Mask by_series = mask_of<Real>(axis.by_series);
             math::PixelEdge<Real> lower = edge_at(argument(axis, -0.5));

@@ -26,18 +26,18 @@ constexpr double near_limit(int n)
 }
 
 /// Whether kTerms serve for all pixels whose exponents are at most `most_bits`.
-template <int kTerms>
-LUMICROP_HOST_DEVICE bool are_near(const PixelExponents<float>& exponents, float most_bits)
+template <int kTerms, class Real>
+LUMICROP_HOST_DEVICE auto are_near(const PixelExponents<Real>& exponents, Real most_bits)
 {
     constexpr auto kLimit = static_cast<float>(near_limit(kTerms) / (kLn2 * kLn2)); // exponents are in bits, squares too
-    return most_bits * exponents.square_high <= kLimit;
+    return most_bits * exponents.square_high <= Real(kLimit);
 }
 
-/// Fraction on a near pixel.
-template <int kTerms>
-LUMICROP_HOST_DEVICE float fraction_near(const PixelSeries<float>& series, float bits)
+/// Fraction on a near pixel; an exponent of kBits or more wants exp2_minus to give 0 there, as a GPU's does.
+template <int kTerms, class Real>
+LUMICROP_HOST_DEVICE Real fraction_near(const PixelSeries<Real>& series, Real bits)
 {
-    float sum = series.coefficient[kTerms - 1];
+    Real sum = series.coefficient[kTerms - 1];
     for (int j = kTerms - 2; j >= 0; --j) sum = muladd(sum, bits, series.coefficient[j]);
     return exp2_minus(bits) * sum;
 }
