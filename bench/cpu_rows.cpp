@@ -63,6 +63,33 @@ void read_row(benchmark::State& state, const Plan& plan, int threads)
     state.counters["bytes/s"] = rate(static_cast<int64_t>(source->pixels.bytes()));
 }
 
+/// Reads the first and the last pixel of every row of every crop of a movie, in the detections' order, and does nothing else.
+double touch_seconds(const Source& source, int threads)
+{
+    const auto began = std::chrono::steady_clock::now();
+    const auto* const pixels = static_cast<const uint16_t*>(source.pixels.data());
+    const Columns& columns = source.columns;
+    uint32_t total = 0;
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(+ : total)
+    for (int64_t i = 0; i < source.n(); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const int64_t first_row = columns.frame[at] * source.shape[1] + columns.Y0[at];
+        const uint16_t* row = pixels + first_row * source.shape[2] + columns.X0[at];
+        for (int64_t r = 0; r < source.side; ++r, row += source.shape[2])
+            total += static_cast<uint32_t>(row[0] + row[source.side - 1]);
+    }
+    benchmark::DoNotOptimize(total);
+    return seconds_since(began);
+}
+
+/// The most that gathered crops can hope for: their cache lines come, one by one, and nothing is computed.
+void touch_row(benchmark::State& state, const Plan& plan, int threads)
+{
+    const auto source = source_for({Method::sum, kMainSide, LUMICROP_U16, Content::gathered}, plan.source_bytes);
+    measure_time(state, plan, [&] { return touch_seconds(*source, threads); });
+    state.counters["crops/s"] = rate(source->n());
+}
+
 /// A call over all of a row's source, made ready.
 class WholeCall
 {
@@ -168,6 +195,9 @@ void register_unusual_rows(const Plan& plan, const std::vector<int>& threads)
     for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16})
         for (const Method method : {Method::sum, Method::isogauss})
             beside_usual(method, dtype, Content::padded, threads.back());
+    for (const int n : threads)
+        register_row("read/crops/11x11/u16/threads:" + std::to_string(n) + name_of_content(Content::gathered),
+                     [=](benchmark::State& state) { touch_row(state, plan, n); });
     for (const Content content : {Content::gathered, Content::gathered_shuffled})
         for (const Method method : {Method::sum, Method::isogauss})
             for (const int n : threads) beside_usual(method, LUMICROP_U16, content, n);
