@@ -103,6 +103,7 @@ public:
 
     const CropWindow& window(int lane) const { return places_[current_].windows[lane]; }
     uint32_t clipped() const { return places_[current_].clipped; } // a bit a lane
+    bool is_clipped(int lane) const { return is_clipped(places_[current_], lane); }
     const std::byte* limit() const { return limit_; }
 
     /// Whether rows() hands out the lane's crop as a whole, one run of adjacent pixels.
@@ -125,7 +126,7 @@ public:
     {
         if (lies_gapless(lane)) return {address(places_[current_].corners[lane], begin, 0), row_bytes_};
         if (joins_) return {joined_ + lane * joined_pitch_ + begin * row_bytes_, row_bytes_};
-        if (adjacent_ && !is_clipped(places_[current_], lane))
+        if (adjacent_ && !is_clipped(lane))
             return {address(places_[current_].corners[lane], begin, 0), channel_.images.strides[1]};
         stage<Pixel>(lane, begin, end, staging_, staging_pitch_);
         return {staging_, staging_pitch_};
@@ -258,13 +259,13 @@ private:
         }
     }
 
-    bool lies_gapless(int lane) const { return gapless_ && !is_clipped(places_[current_], lane); }
+    bool lies_gapless(int lane) const { return gapless_ && !is_clipped(lane); }
 
     /// Copies rows of the lane's crop one behind the other.
     template <class Pixel>
     LUMICROP_INLINE void join(int lane, int64_t begin, int64_t end, std::byte* to) const
     {
-        if (!adjacent_ || is_clipped(places_[current_], lane)) return stage<Pixel>(lane, begin, end, to, row_bytes_);
+        if (!adjacent_ || is_clipped(lane)) return stage<Pixel>(lane, begin, end, to, row_bytes_);
         const std::byte* from = address(places_[current_].corners[lane], begin, 0);
         for (int64_t row = begin; row < end; ++row, from += channel_.images.strides[1], to += row_bytes_)
             copy_bytes(from, row_bytes_, to);

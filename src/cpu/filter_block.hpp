@@ -86,7 +86,7 @@ inline void finish_filter(const Job& job, const Channel& channel, const Crops<Re
     if (!job.result.flags) return;
     for (int lane = 0; lane < n; ++lane) {
         uint32_t flags = 0;
-        if (crops.clipped() >> lane & 1) flags |= LUMICROP_FLAG_TRUNCATED;
+        if (crops.is_clipped(lane)) flags |= LUMICROP_FLAG_TRUNCATED;
         if (centre_outside >> lane & 1) flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
         if (parameter_is_nan >> lane & 1) flags |= LUMICROP_FLAG_PARAMETER_NAN;
         if (zero_denominator >> lane & 1) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;

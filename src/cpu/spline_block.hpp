@@ -97,7 +97,7 @@ private:
 
         EvenCrop(const SplineBlock& block, int lane, double mux, double muy, double depth)
         {
-            const bool cut = block.channel_.padding == Padding::geometry && (block.crops_.clipped() >> lane & 1) != 0;
+            const bool cut = block.channel_.padding == Padding::geometry && block.crops_.is_clipped(lane);
             found = !cut && place(block.even_x_, -mux, x, x_weights) && place(block.even_y_, -muy, y, y_weights) &&
                     (place(block.even_z_, depth, z, z_weights) || place_anywhere(block.spline_.z, depth));
         }

@@ -82,8 +82,7 @@ private:
             lay_border<kSide>(lane);
             mended_[lane] = {n_sorted_ - n_border_, 0, 0};
         }
-        const uint32_t odd = odd_lanes<kSide>();
-        for (uint32_t lanes = odd; lanes != 0; lanes &= lanes - 1) mend(__builtin_ctz(lanes));
+        for (uint32_t lanes = odd_lanes<kSide>(); lanes != 0; lanes &= lanes - 1) mend(__builtin_ctz(lanes));
 
         double median[kLanes]; // raw counts
         find_medians(median);
@@ -100,8 +99,7 @@ private:
         }
         if (!job.result.flags) return;
         for (int lane = 0; lane < block.n; ++lane) {
-            if (mended_[lane].n_padded > 0 || (crops_.clipped() >> lane & 1) != 0)
-                outcomes.flags[lane] |= LUMICROP_FLAG_TRUNCATED;
+            if (mended_[lane].n_padded > 0 || crops_.is_clipped(lane)) outcomes.flags[lane] |= LUMICROP_FLAG_TRUNCATED;
             if (mended_[lane].n_left_out == n_sorted_) outcomes.flags[lane] |= LUMICROP_FLAG_NO_BORDER;
             if (!math::is_finite(outcomes.counts[lane]) && crops_.template has_non_finite<Scalar>(lane))
                 outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
@@ -332,7 +330,7 @@ private:
         const int64_t height = channel_.height, width = channel_.width;
         if (channel_.padding == Padding::geometry) {
             const CropWindow& window = crops_.window(lane);
-            if ((crops_.clipped() >> lane & 1) == 0) return;
+            if (!crops_.is_clipped(lane)) return;
             for (int64_t row = 0; row < height; ++row) {
                 uint32_t bits = 0;
                 for (int64_t column = 0; column < width; ++column) {
