@@ -13,12 +13,12 @@ class Statement:
     ----------
     quantity : str
         ``"pixel_nm"``, ``"gain"`` [e-/ADU], ``"offset"`` [ADU], ``"qe"`` or ``"size"`` [px].
-    value : float
-        The value, in that quantity's unit.
+    value : float or tuple of float
+        The value, in that quantity's unit; a pair is (y, x).
     source : str
         The file and the key in it, for a person to find it again.
     """
 
     quantity: str
-    value: float
+    value: float | tuple[float, float]
     source: str

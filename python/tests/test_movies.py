@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tifffile
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,50 +37,6 @@ def test_a_raw_movie_reads_as_it_was_written(tmp_path, dtype, order):
     assert_reads(tmp_path / "movie.raw", movie)
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
-@pytest.mark.parametrize("compression", [None, "zlib"])
-def test_a_tiff_movie_reads_as_it_was_written(tmp_path, dtype, order, compression):
-    movie = frames(dtype)
-    tifffile.imwrite(tmp_path / "movie.tif", movie, byteorder=order, compression=compression, photometric="minisblack")
-    assert_reads(tmp_path / "movie.tif", movie)
-
-
-def test_pages_written_one_by_one_are_one_movie(tmp_path):
-    movie = frames()
-    with tifffile.TiffWriter(tmp_path / "movie.tiff") as tiff:
-        for frame in movie:
-            tiff.write(frame, contiguous=False, metadata=None)
-    assert_reads(tmp_path / "movie.tiff", movie)
-
-
-@pytest.mark.parametrize("dialect", ["imagej", "ome"])
-def test_a_tiff_that_states_its_pixel_size_is_believed(tmp_path, dialect):
-    movie = frames()
-    path = tmp_path / ("movie.ome.tif" if dialect == "ome" else "movie.tif")
-    if dialect == "imagej":
-        tifffile.imwrite(
-            path, movie, imagej=True, resolution=(1e3 / 130, 1e3 / 130), metadata={"axes": "TYX", "unit": "um"}
-        )
-    else:
-        tifffile.imwrite(
-            path, movie, ome=True, metadata={"axes": "TYX", "PhysicalSizeX": 130, "PhysicalSizeXUnit": "nm"}
-        )
-    assert_reads(path, movie)
-    with open_movie(path) as opened:
-        (statement,) = opened.statements
-        assert (statement.quantity, statement.value) == ("pixel_nm", pytest.approx(130, abs=1e-4))
-        assert path.name in statement.source
-
-
-def test_a_resolution_for_printers_says_nothing_about_pixels(tmp_path):
-    tifffile.imwrite(
-        tmp_path / "movie.tif", frames(), resolution=(300, 300), resolutionunit="inch", photometric="minisblack"
-    )
-    with open_movie(tmp_path / "movie.tif") as opened:
-        assert opened.statements == []
-
-
 def test_the_samples_open(data_folder):
     with open_movie(data_folder / "deep-storm" / "ArtificialDataset_demo1.tif") as movie:
         assert movie.shape == (20, 64, 64)
@@ -93,9 +48,10 @@ def test_the_samples_open(data_folder):
         assert [(said.quantity, said.value) for said in movie.statements] == [("pixel_nm", 160.0)]
 
 
-def refusal(path):
+def refusal(path, name=""):
+    """What is said about a file, or about an array in it, that is no movie."""
     with pytest.raises(InputError) as caught:
-        open_movie(path)
+        open_movie(f"{path}{name}")
     text = str(caught.value)
     assert path.stem in text and "\n" not in text
     return text
@@ -140,24 +96,6 @@ def test_a_description_that_is_none_is_refused(tmp_path, text):
     path = write_raw(tmp_path / "movie.raw", frames())
     path.with_suffix(".yaml").write_text(text)
     refusal(path)
-
-
-def test_a_cut_tiff_is_refused(tmp_path):
-    path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, frames("uint16", (7, 50, 90)), imagej=True)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) - 3 * 2 * 50 * 90 - 10])
-    assert "cut short" in refusal(path)
-
-
-def test_a_colour_image_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((4, 8, 9, 3), "uint8"), photometric="rgb")
-    assert "frames of rows (Y) and columns (X)" in refusal(tmp_path / "movie.tif")
-
-
-def test_a_type_that_photons_are_not_counted_from_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((4, 8, 9), "complex64"), photometric="minisblack")
-    assert "complex64" in refusal(tmp_path / "movie.tif")
 
 
 def test_a_movie_that_shrinks_while_it_is_read_is_reported(tmp_path):

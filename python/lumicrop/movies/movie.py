@@ -20,7 +20,13 @@ class Movie(ABC):
     Attributes
     ----------
     path : pathlib.Path
-        The file.
+        The file, for messages; of an array in memory a made-up name in angle brackets.
+    inputs : list of pathlib.Path
+        Every file or folder that is read. Output never replaces one of them.
+    details : str
+        What the file is, in a few words, for people: such as ``"ImageJ stack, deflate, 1 frame per page"``.
+    block_frames : int
+        Frames that the file keeps together (a chunk along time): reading whole blocks decodes each only once.
     shape : tuple of int
         ``(n_frames, height, width)`` [px].
     dtype : numpy.dtype
@@ -38,6 +44,9 @@ class Movie(ABC):
         self, path: Path, shape: tuple[int, int, int], dtype: numpy.dtype, statements: list[Statement]
     ) -> None:
         self.path = path
+        self.inputs = [path]
+        self.details = ""
+        self.block_frames = 1
         self.shape = tuple(int(length) for length in shape)
         self.dtype = numpy.dtype(dtype).newbyteorder("=")
         self.statements = statements
@@ -55,9 +64,17 @@ class Movie(ABC):
         """Bytes of one frame in memory."""
         return self.shape[1] * self.shape[2] * self.dtype.itemsize
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether a path is read by this class; by its ending, unless a reader knows better."""
+        return path.suffix.lower() in cls.suffixes
+
     @abstractmethod
     def read(self, first: int, last: int) -> numpy.ndarray:
-        """Frames ``first`` to ``last - 1``, counted from 0, as an array ``(last - first, height, width)``."""
+        """Frames ``first`` to ``last - 1``, counted from 0, as an array ``(last - first, height, width)`` of `dtype`.
+
+        Called by one thread at a time, not always the one that opened the movie. The array is the caller's.
+        """
 
     @abstractmethod
     def close(self) -> None:

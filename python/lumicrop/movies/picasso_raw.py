@@ -10,21 +10,18 @@ import numpy
 
 from ..input_error import InputError
 from ..yaml_documents import camera_statements, read_documents
-from .movie import PIXEL_TYPES, Movie
+from .movie import PIXEL_TYPES
+from .plain_frames import PlainMovie
 
 
-class PicassoRaw(Movie):
-    """``movie.raw`` with ``movie.yaml``: frames of rows of pixels, without a header.
-
-    The frames are read, not memory-mapped: pages of a map stay in the process's memory until the system wants them
-    back, and a long movie would look as large as it is.
-    """
+class PicassoRaw(PlainMovie):
+    """``movie.raw`` with ``movie.yaml``: frames of rows of pixels, without a header."""
 
     suffixes = (".raw",)
     format = "Picasso raw"
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "rb")  # before the yaml: a missing movie is reported as that
+        file = open(path, "rb", buffering=0)  # before the yaml: a missing movie is reported as that
         try:
             description = path.with_suffix(".yaml")
             try:
@@ -36,12 +33,12 @@ class PicassoRaw(Movie):
             if not documents:
                 raise InputError(f"{description}: the file is empty")
             shape, dtype = _layout(documents[0], description)
-            super().__init__(path, shape, dtype, camera_statements(documents, description))
-            self._stored = dtype
+            super().__init__(path, file, shape, dtype, 0, camera_statements(documents, description))
             self._check_size(description)
         except BaseException:
-            self._file.close()
+            file.close()
             raise
+        self.inputs.append(description)
 
     def _check_size(self, description: Path) -> None:
         found = os.fstat(self._file.fileno()).st_size
@@ -51,20 +48,6 @@ class PicassoRaw(Movie):
                 f"{self.path}: the file holds {found} bytes, but {self.shape[0]} frames of {self.shape[1]} x "
                 f"{self.shape[2]} {self.dtype.name} pixels, as {description.name} says, take {stated}"
             )
-
-    def read(self, first: int, last: int) -> numpy.ndarray:
-        frames = numpy.empty((last - first, *self.shape[1:]), self._stored)
-        self._file.seek(first * self.frame_bytes)
-        wanted = memoryview(frames.reshape(-1).view(numpy.uint8))
-        while wanted:
-            n_read = self._file.readinto(wanted)
-            if not n_read:
-                raise InputError(f"{self.path}: the file ends within frame {first}: it was cut short while it was read")
-            wanted = wanted[n_read:]
-        return frames.astype(self.dtype, copy=False)
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _layout(document: dict[str, Any], path: Path) -> tuple[tuple[int, int, int], numpy.dtype]:
