@@ -19,8 +19,12 @@ show() { # a command: says it, then runs it
 say "A simulated movie and the truth about it"
 show "$lumicrop" simulate demo/movie.raw --overwrite
 
+say "What the files are"
+show "$lumicrop" inspect demo/movie.raw demo/movie_truth.hdf5
+
 say "Counting its photons"
-show "$lumicrop" integrate demo/movie.raw demo/movie_truth.hdf5 --method filter --model isogauss --size 11 -o demo/filter.hdf5 --overwrite
+show "$lumicrop" integrate demo/movie.raw demo/movie_truth.hdf5 --method filter --model isogauss --size 11 \
+    -o demo/filter.hdf5 --report demo/filter.html --overwrite
 show "$lumicrop" integrate demo/movie.raw demo/movie_truth.hdf5 --method sum --size 11 -o demo/sum.hdf5 --overwrite
 
 say "Beside the truth"
@@ -33,5 +37,5 @@ if [[ -f $data/picasso/testdata.raw ]]; then
         --method filter --model gauss --size 7 --pixel-nm 160 -o demo/picasso.hdf5 --overwrite
 fi
 
-say "Tables and pictures are in demo/:"
+say "Tables, pictures and a page to open in a browser (filter.html) are in demo/:"
 ls demo

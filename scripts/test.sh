@@ -49,7 +49,11 @@ needs_of_stage() {
                 /usr/src/googletest/CMakeLists.txt:googletest
             ;;
         installed) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_cuda[@]}" pkg-config:pkg-config ;;
-        wheel | python) printf '%s\n' "${needs_build[@]}" "${needs_python[@]}" "${needs_cuda[@]}" ;;
+        wheel) printf '%s\n' "${needs_build[@]}" "${needs_python[@]}" "${needs_cuda[@]}" ;;
+        python)
+            printf '%s\n' "${needs_build[@]}" "${needs_python[@]}" "${needs_cuda[@]}" \
+                chromium:chromium "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
+            ;;
     esac
 }
 

@@ -6,22 +6,50 @@ wrong; 130 interrupted (Ctrl-C or SIGTERM).
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup
 
 import lumicrop
 
 from . import command_options as option
+from .ending_signals import SIGNALS, ending_signals
 from .input_error import InputError
+from .output_files import give_up_all
+from .standard_output import in_one_line, print_error, print_json, terminal
+
+#: Whether the process is there for the command alone; else somebody calls it within a program of their own.
+_is_program = False
+_UsageError = typer.BadParameter.__base__  # of click, or of Typer's copy of it
+
+
+class _Commands(TyperGroup):
+    """The commands; a command line that is wrong is told to machines, too, where they look for the result."""
+
+    def parse_args(self, context, arguments):
+        context.meta["lumicrop.as_json"] = "--json" in arguments
+        return super().parse_args(context, arguments)
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except _UsageError as error:
+            if context.meta["lumicrop.as_json"]:
+                print_json({"error": error.format_message()})
+            raise
+
 
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,9 +62,10 @@ app = typer.Typer(
 
 @app.command()
 def integrate(
-    movie: option.Movie,
-    table: option.Table,
+    movie: option.Movie = None,
+    table: option.Table = None,
     out: option.Out = None,
+    settings: option.SettingsFile = None,
     method: option.Method = None,
     model: option.Model = None,
     size: option.CropSize = None,
@@ -45,41 +74,99 @@ def integrate(
     offset: option.Offset = None,
     qe: option.Qe = None,
     sigma_nm: option.SigmaNm = None,
+    background: option.KnownBackground = None,
     spline: option.Spline = None,
+    columns: option.Columns = None,
+    unit: option.Unit = None,
     origin: option.Origin = None,
+    first_pixel_at: option.FirstPixelAt = None,
+    first_frame: option.FirstFrame = None,
+    swap_xy: option.SwapXY = None,
     padding: option.Padding = None,
+    strict: option.Strict = False,
+    check_origin: option.CheckOrigin = True,
     backend: option.Backend = "auto",
     threads: option.Threads = 0,
     device: option.Device = -1,
     memory_budget: option.MemoryBudget = 0,
     plot: option.Plot = None,
     no_plot: option.NoPlot = False,
+    report: option.Report = None,
     overwrite: option.Overwrite = False,
+    as_json: option.Json = False,
     quiet: option.Quiet = False,
     debug: option.Debug = False,
 ) -> None:
     """Count the photons of every detection of TABLE in MOVIE.
 
     Writes the table again with columns added: lumicrop_photons (photons), lumicrop_background (photons per pixel),
-    lumicrop_psf_sum and lumicrop_denominator (filter only), lumicrop_flags. Every column of the input is kept. A
-    detection without a position, or of a frame that the movie does not have, is kept with NaN.
+    lumicrop_psf_sum and lumicrop_denominator (filter only), lumicrop_neighbours, lumicrop_flags, lumicrop_reason. Every
+    column of the input is kept. A detection that cannot be counted is kept with NaN and the reason. Beside it: a picture,
+    and a file of settings by which the run can be repeated (--settings).
     """
-    with _one_line_errors(debug):
-        from .integrate_command import run  # h5py, pandas and tifffile take a second to load
-        from .settings import Request
+    with _one_line_errors(debug, as_json):
+        from .integrate_command import Outputs, run  # h5py, pandas and tifffile take a second to load
+        from .request import Request
+        from .settings_file import read_settings
 
-        out = out or table.with_name(f"{table.stem}_lumicrop{table.suffix}")
-        request = Request(method, model, size, pixel_nm, gain, offset, qe, sigma_nm, origin, padding, spline)
-        picture = None if no_plot else plot or out.with_suffix(".png")
+        request = Request(
+            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
+            background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy, padding=padding, spline=spline, columns=columns,
+            unit=unit, first_pixel_at=first_pixel_at,
+        )  # fmt: skip
+        if settings is not None:
+            saved = read_settings(settings)
+            movie, table, request = movie or saved.movie, table or saved.table, request.over(saved.request)
+        if movie is None or table is None:
+            raise typer.BadParameter("MOVIE and TABLE are needed" + (f": {settings} names none" if settings else ""))
+        outputs = Outputs(out, plot, not no_plot, report, overwrite)
         where = {"backend": backend, "threads": threads, "device": device, "memory_budget": memory_budget}
-        run(movie, table, out, request, where, picture, overwrite, _console(quiet))
+        console = terminal(quiet)
+        options = {"strict": strict, "check_origin": check_origin, "as_json": as_json, "settings_file": settings}
+        run(movie, table, request, outputs, where, **options, console=console)
+
+
+@app.command()
+def inspect(
+    movie: option.InspectedMovie,
+    table: option.InspectedTable = None,
+    method: option.Method = None,
+    model: option.Model = None,
+    size: option.CropSize = None,
+    pixel_nm: option.PixelNm = None,
+    gain: option.Gain = None,
+    offset: option.Offset = None,
+    qe: option.Qe = None,
+    sigma_nm: option.SigmaNm = None,
+    background: option.KnownBackground = None,
+    columns: option.Columns = None,
+    unit: option.Unit = None,
+    origin: option.Origin = None,
+    first_pixel_at: option.FirstPixelAt = None,
+    first_frame: option.FirstFrame = None,
+    swap_xy: option.SwapXY = None,
+    check_origin: option.CheckOrigin = True,
+    as_json: option.Json = False,
+    debug: option.Debug = False,
+) -> None:
+    """Show what MOVIE and TABLE are, and what integrate would take from them and assume. Nothing is written."""
+    with _one_line_errors(debug, as_json):
+        from .inspect_command import run
+        from .request import Request
+
+        request = Request(
+            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
+            background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy, columns=columns, unit=unit,
+            first_pixel_at=first_pixel_at,
+        )  # fmt: skip
+        run(movie, table, request, check_origin=check_origin, as_json=as_json, console=terminal())
 
 
 @app.command()
 def info(debug: option.Debug = False) -> None:
     """Show the version, and which backends are compiled in, found and usable, with the reason."""
     with _one_line_errors(debug):
-        console = _console()
+        console = terminal()
         console.print(f"lumicrop {lumicrop.__version__}, library {lumicrop.library_version()}")
         shown = Table("backend", "compiled in", "found", "usable", "details", "reason")
         for backend in lumicrop.backends():
@@ -121,7 +208,7 @@ def simulate(
 
         camera = (pixel_nm, gain, offset, qe, read_noise)
         scene = Scene(frames, size or (64, 64), molecules, photons, photons_spread, background, sigma_nm, *camera, seed)
-        console = _console(quiet)
+        console = terminal(quiet)
         with progress_bar(console, "frames", frames) as progress:
             truth = write_simulation(movie, scene, table=table, overwrite=overwrite, progress=progress)
         height, width = scene.size
@@ -137,48 +224,65 @@ def simulate(
             )
 
 
-def _console(quiet: bool = False) -> Console:
-    """The terminal; a file or a pipe gets lines as wide as a page, unless COLUMNS says otherwise."""
-    console = Console(quiet=quiet, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120
-    return console
-
-
 @contextmanager
-def _one_line_errors(debug: bool) -> Iterator[None]:
+def _one_line_errors(debug: bool, as_json: bool = False) -> Iterator[None]:
     """Turn what goes wrong into one line and an exit status; a request to end counts as Ctrl-C."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        yield
-    except KeyboardInterrupt:
-        if debug:
+
+    def end_at_last() -> None:
+        give_up_all()
+        print_error("interrupted, although something did not answer; nothing was written", as_json)
+        os._exit(130)
+
+    with ending_signals(end_at_last, deaf_then=_is_program):
+        try:
+            yield
+        except (typer.Exit, typer.BadParameter):
             raise
-        errors.print("[red]lumicrop:[/red] interrupted, nothing was written")
-        raise typer.Exit(130) from None
-    except Exception as error:
-        if debug:
-            raise
-        errors.print(f"[red]lumicrop:[/red] {escape(_sentence(error))}")
-        raise typer.Exit(1) from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        except KeyboardInterrupt as interruption:
+            if debug:
+                raise
+            print_error(in_one_line(str(interruption)) or "interrupted, nothing was written", as_json)
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if debug:
+                raise
+            print_error(in_one_line(_sentence(error)), as_json)
+            raise typer.Exit(1) from None
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, (InputError, lumicrop.Error)):
-        return " ".join(str(error).split())
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        named = isinstance(error.filename, (str, bytes, os.PathLike)) and error.filename
+        return f"{os.fsdecode(named)}: {error.strerror}" if named else error.strerror
     if isinstance(error, MemoryError):
         return "the memory of this machine does not suffice"
     return f"a fault of lumicrop itself, please report it (--debug shows where): {type(error).__name__}: {error}"
 
 
+def _end_before_the_beginning(*_: object) -> None:
+    """While the command line is being read nothing is open yet."""
+    print_error("interrupted, nothing was written", as_json="--json" in sys.argv)
+    os._exit(130)
+
+
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    global _is_program
+    _is_program = True
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end_before_the_beginning)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what others say about fonts and old formats helps nobody here
+        logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == 130:
+            os._exit(130)  # a thread that hangs in a file would be waited for
+        raise
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
-"""What ``lumicrop integrate`` shows: settings with their sources, progress, and the summary."""
+"""What the command shows: files, settings with their sources, progress, and the summary."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-import numpy
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-import lumicrop
-
-from .movie_integration import MovieResult
-from .settings import Setting, Settings
+from .movies import Movie
+from .run_summary import assumed_names, percentiles_text
+from .settings import Setting, Settings, number_text
+from .standard_output import as_text
 from .tables import Table
 
 _LABELS = {
@@ -24,9 +23,11 @@ _LABELS = {
     "offset": ("camera offset", "ADU"),
     "qe": ("quantum efficiency", ""),
     "sigma": ("PSF sigma", "nm"),
+    "background": ("background", "photon/px"),
     "psf_angle_deg": ("PSF angle", "degrees"),
     "size": ("crop size", "px"),
     "first_frame": ("first frame", ""),
+    "swap_xy": ("x and y exchanged", ""),
 }
 
 
@@ -40,10 +41,12 @@ def value_text(name: str, setting: Setting) -> str:
     value = setting.value
     if value == "table":
         return "of each detection"
-    if isinstance(value, tuple):
+    if value is True:
+        return "yes"
+    if name == "size":
         value = f"{value[0]} x {value[1]}"
-    elif isinstance(value, float):
-        value = f"{value:g}"
+    elif isinstance(value, (float, tuple)):
+        value = number_text(value)
     return f"{value} {_LABELS.get(name, (name, ''))[1]}".rstrip()
 
 
@@ -72,67 +75,77 @@ def show_settings(console: Console, settings: Settings) -> None:
     """Every value in use, and who says so."""
     grid = Grid("setting", "value", "from", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, setting in settings.used():
-        source = f"[yellow]assumed:[/yellow] {escape(setting.source)}" if setting.assumed else escape(setting.source)
-        grid.add_row(label(name), escape(value_text(name, setting)), source)
+        source = f"[yellow]assumed:[/yellow] {as_text(setting.source)}" if setting.assumed else as_text(setting.source)
+        grid.add_row(label(name), as_text(value_text(name, setting)), source)
     console.print(grid)
 
 
-def show_summary(
-    console: Console, table: Table, settings: Settings, result: MovieResult, context: lumicrop.ContextInfo
-) -> None:
+def show_input(console: Console, movie: Movie, table: Table | None) -> None:
+    """What the files are."""
+    grid = Grid(box=None, show_header=False, pad_edge=False)
+    n_frames, height, width = movie.shape
+    grid.add_row("movie", as_text(str(movie.path)))
+    grid.add_row("", as_text(f"{movie.format}: {movie.details}" if movie.details else movie.format))
+    grid.add_row("", f"{n_frames:,} frames of {height} x {width} px, {movie.dtype.name}")
+    for statement in movie.statements:
+        grid.add_row("", as_text(_statement(statement)))
+    if table is not None:
+        grid.add_row("table", as_text(str(table.path)))
+        grid.add_row("", f"{as_text(table.format)}: {len(table):,} rows, columns {as_text(', '.join(table.column_names))}")
+        grid.add_row("", as_text(_convention(table)))
+        for statement in table.statements:
+            grid.add_row("", as_text(_statement(statement)))
+    console.print(grid)
+
+
+def _statement(statement) -> str:
+    name, unit = _LABELS.get(statement.quantity, (statement.quantity, ""))
+    return f"says {name} {number_text(statement.value)} {unit}".rstrip() + f" ({statement.source})"
+
+
+def _convention(table: Table) -> str:
+    origin = {"first_pixel": "first pixel's centre", "pixel_corner": "first pixel's corner", None: "(nobody says)"}
+    assumed = f" (assumed: {', '.join(sorted(table.assumed)).replace('_', ' ')})" if table.assumed else ""
+    first = "(nobody says)" if table.first_frame is None else table.first_frame
+    return f"positions in {table.length_unit} from the {origin[table.origin]}, frames from {first}{assumed}"
+
+
+def show_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """One line a warning."""
+    for warning in warnings:
+        console.print(f"[yellow]warning:[/yellow] {as_text(warning)}", soft_wrap=True)
+
+
+def show_summary(console: Console, settings: Settings, summary: Mapping[str, Any]) -> None:
     """What came of the run."""
     grid = Grid(box=None, show_header=False, pad_edge=False)
-    counted = numpy.isfinite(result.photons)
-    grid.add_row("detections", f"{len(table):,}, of which {int(counted.sum()):,} counted")
-    for number, why in _remarks(result, counted):
-        if number:
-            grid.add_row("", f"[yellow]{number:,} {why}[/yellow]")
-    grid.add_row("frames read", f"{result.n_frames_read:,}")
-    if counted.any():
-        grid.add_row("photons, median", f"{numpy.median(result.photons[counted]):,.1f}")
-        grid.add_row("background, 5/50/95 %", f"{_spread(result.background[counted], '.4g')} photon per px")
-    ratios = _ratios(table, result)
-    if ratios.size:
-        grid.add_row("photons / the table's own, 5/50/95 %", _spread(ratios, ".4f"))
-    n_integrated = int(result.integrated.sum())
-    if result.seconds_computing > 0:
-        counting, reading = _rate(n_integrated / result.seconds_computing), _rate(n_integrated / result.seconds)
-        grid.add_row("speed", f"{counting} crops/s counting, {reading} crops/s with reading ({result.seconds:.2f} s)")
+    detections, speed, backend = summary["detections"], summary["speed"], summary["backend"]
+    grid.add_row("detections", f"{detections['rows']:,}, of which {detections['counted']:,} counted")
+    for reason, number in detections["without_photons"].items():
+        grid.add_row("", f"[yellow]{number:,} not counted: {reason}[/yellow]")
+    if detections["truncated"]:
+        grid.add_row("", f"[yellow]{detections['truncated']:,} have a crop that reaches beyond the frame[/yellow]")
+    if detections["with_neighbours"]:
+        grid.add_row("", f"[yellow]{detections['with_neighbours']:,} have a neighbour within their crop[/yellow]")
+    grid.add_row("frames read", f"{speed['frames_read']:,}")
+    if summary["photons"]:
+        grid.add_row("photons, 5/50/95 %", percentiles_text(summary["photons"], ",.1f"))
+        grid.add_row("background, 5/50/95 %", f"{percentiles_text(summary['background'], '.4g')} photon per px")
+    if summary["photons_over_table"]:
+        grid.add_row("photons / the table's own, 5/50/95 %", percentiles_text(summary["photons_over_table"], ".4f"))
+    if speed["crops_per_second_computing"]:
+        counting, reading = (_rate(speed[name]) for name in ("crops_per_second_computing", "crops_per_second"))
+        grid.add_row("speed", f"{counting} crops/s counting, {reading} crops/s in all ({speed['seconds']:.2f} s)")
     where = (
-        f"{context.threads} threads, {context.instruction_set}"
-        if context.backend == "cpu"
-        else f"device {context.device}"
+        f"{backend['threads']} threads, {backend['instruction_set']}"
+        if backend["name"] == "cpu"
+        else f"device {backend['device']}"
     )
-    grid.add_row("backend", f"{context.backend} ({where}): {escape(context.reason)}")
-    assumed = [label(name) for name, setting in settings.used() if setting.assumed]
+    grid.add_row("backend", f"{backend['name']} ({where}): {as_text(backend['reason'])}")
+    assumed = [label(name) for name in assumed_names(settings)]
     if assumed:
         grid.add_row("assumed", f"[yellow]{', '.join(assumed)}: see above, and give what you know[/yellow]")
     console.print(grid)
-
-
-def _remarks(result: MovieResult, counted: numpy.ndarray) -> list[tuple[int, str]]:
-    truncated = (result.flags & lumicrop.Flag.TRUNCATED) != 0
-    return [
-        (result.n_outside_movie, "lie in frames that the movie does not have"),
-        (result.n_without_position, "have no usable position"),
-        (
-            int((result.integrated & ~counted).sum()),
-            "have a pixel or a fitted value that is not a number, or no PSF within the crop",
-        ),
-        (int(truncated.sum()), "have a crop that reaches beyond the frame"),
-    ]
-
-
-def _ratios(table: Table, result: MovieResult) -> numpy.ndarray:
-    """Photons over the table's own, where both are there."""
-    if table.photons is None:
-        return numpy.empty(0)
-    both = numpy.isfinite(result.photons) & numpy.isfinite(table.photons) & (table.photons != 0)
-    return result.photons[both] / table.photons[both]
-
-
-def _spread(values: numpy.ndarray, form: str) -> str:
-    return " / ".join(format(value, form) for value in numpy.percentile(values, (5, 50, 95)))
 
 
 def _rate(per_second: float) -> str:

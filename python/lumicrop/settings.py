@@ -9,11 +9,12 @@ offset         0 ADU
 qe             1
 size           2 ceil(3 sigma) + 1 pixels, at least 5, sigma being the median width of the PSF
 psf angle      0 degrees, for ThunderSTORM's sigma1 and sigma2 (model ``gauss``)
+origin, frames of programs that do not document them: what `lumicrop.tables` says
 method, model  ``filter``; ``gauss`` when the table tells widths along x and y apart, else ``isogauss``
 padding        ``geometry``: pixels beyond the frame are left out
 =============  ======================================================================================
 
-Pixel size, and a PSF width for the filter, are never assumed.
+Pixel size, a PSF width for the filter, and what positions and frames of unknown programs count from are never assumed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy
 
 from .input_error import InputError
 from .movies import Movie
+from .request import Request
 from .sources import Statement
 from .tables import Table
 
@@ -37,38 +39,6 @@ ORIGINS = ("first_pixel", "pixel_corner")
 PADDINGS = ("geometry", "zeros", "none")
 #: Largest crop that is derived from the PSF; a larger one must be asked for.
 _LARGEST_DERIVED_SIZE = 63
-_CALLER = "given"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the caller says; None: not said. The names are those of the command's options.
-
-    Attributes
-    ----------
-    method : {"filter", "sum"} or None
-    model : {"isogauss", "gauss", "spline"} or None
-    size : tuple of int or None
-        Rows and columns of a crop [px].
-    pixel_nm, gain, offset, qe, sigma_nm : float or None
-        Pixel size [nm], gain [e-/ADU], camera offset [ADU], quantum efficiency, PSF width [nm].
-    origin : {"first_pixel", "pixel_corner"} or None
-    padding : {"geometry", "zeros", "none"} or None
-    spline : str or pathlib.Path or None
-        ``.npz`` with ``tx``, ``ty``, ``tz`` [nm] and ``coefficients``; implies ``model="spline"``.
-    """
-
-    method: str | None = None
-    model: str | None = None
-    size: tuple[int, int] | None = None
-    pixel_nm: float | None = None
-    gain: float | None = None
-    offset: float | None = None
-    qe: float | None = None
-    sigma_nm: float | None = None
-    origin: str | None = None
-    padding: str | None = None
-    spline: str | Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,8 +56,14 @@ class Settings:
 
     Attributes
     ----------
+    pixel_nm : Setting
+        Value: pixel size [nm], a pair (y, x).
     sigma : Setting
         Value: a width [nm] for every detection, or ``"table"``: each detection's own.
+    background : Setting
+        Value: a background [photon/px] for every detection, or ``"table"``: each detection's own.
+    psf_angle_deg : Setting
+        Value: an angle [degrees] for every detection, or ``"table"``: each detection's own.
     """
 
     method: Setting
@@ -102,6 +78,7 @@ class Settings:
     background: Setting
     origin: Setting
     first_frame: Setting
+    swap_xy: Setting
     padding: Setting
     spline: Setting
 
@@ -134,7 +111,7 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
         Two sources disagree, a value is impossible, or one is needed that nobody states.
     """
     stated = [*movie.statements, *table.statements]
-    method = _one_of("method", request.method, METHODS, Setting("filter", "default"))
+    method = _one_of(request, "method", METHODS, Setting("filter", "default"))
     filtered = method.value == "filter"
     model = _model(request, table) if filtered else _UNUSED
     pixel_nm = _pixel_size(request, stated, needed=filtered or table.length_unit == "nm")
@@ -144,39 +121,40 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
         model=model,
         size=_size(request, stated, table, pixel_nm),
         pixel_nm=pixel_nm,
-        gain=_positive(
-            "gain", _first(request.gain, "gain", stated, Setting(1.0, "nobody says: photons are counts", True))
-        ),
-        offset=_finite("offset", _first(request.offset, "offset", stated, Setting(0.0, "nobody says", True))),
+        gain=_positive("gain", _first(request, "gain", stated, Setting(1.0, "nobody says: photons are counts", True))),
+        offset=_finite("offset", _first(request, "offset", stated, Setting(0.0, "nobody says", True))),
         qe=_positive("qe", _quantum_efficiency(request, table)),
         sigma=sigma,
         psf_angle_deg=_angle(sigma, table) if model.value == "gauss" else _UNUSED,
-        background=_background(table) if filtered else _UNUSED,
-        origin=_one_of("origin", request.origin, ORIGINS, Setting(table.origin, f"{table.format} tables")),
-        first_frame=Setting(table.first_frame, f"{table.format} tables"),
-        padding=_one_of("padding", request.padding, PADDINGS, Setting("geometry", "default")),
-        spline=Setting(Path(request.spline), _CALLER) if model.value == "spline" else _UNUSED,
+        background=_background(request, table) if filtered else _UNUSED,
+        origin=_origin(request, table),
+        first_frame=_first_frame(request, table),
+        swap_xy=Setting(True, request.source_of("swap_xy")) if request.swap_xy else _UNUSED,
+        padding=_one_of(request, "padding", PADDINGS, Setting("geometry", "default")),
+        spline=Setting(Path(request.spline), request.source_of("spline")) if model.value == "spline" else _UNUSED,
     )
 
 
-def _one_of(name: str, given: str | None, allowed: tuple[str, ...], default: Setting) -> Setting:
+def _one_of(request: Request, name: str, allowed: tuple[str, ...], default: Setting) -> Setting:
+    given = getattr(request, name)
     if given is None:
         return default
     if given not in allowed:
         raise InputError(f"--{name} is {given!r}, expected one of {', '.join(allowed)}")
-    return Setting(given, _CALLER)
+    return Setting(given, request.source_of(name))
 
 
-def _first(given: Any, quantity: str, stated: list[Statement], default: Setting | None) -> Setting | None:
+def _first(request: Request, quantity: str, stated: list[Statement], default: Setting | None) -> Setting | None:
     """The caller's value, else the one that all statements agree on, else the default."""
+    given = getattr(request, quantity)
     if given is not None:
-        return Setting(given, _CALLER)
+        return Setting(given, request.source_of(quantity))
     about = [statement for statement in stated if statement.quantity == quantity]
     if not about:
         return default
-    if any(not math.isclose(statement.value, about[0].value, rel_tol=1e-6) for statement in about):
+    if not all(numpy.allclose(statement.value, about[0].value, rtol=1e-6, atol=0) for statement in about):
         option = "--" + quantity.replace("_", "-")
-        said = "; ".join(f"{statement.value:g} ({statement.source})" for statement in about)
+        said = "; ".join(f"{number_text(statement.value)} ({statement.source})" for statement in about)
         raise InputError(f"the sources disagree on {_WORDS[quantity]}: {said}. Say which with {option}")
     return Setting(about[0].value, "; ".join(dict.fromkeys(statement.source for statement in about)))
 
@@ -189,10 +167,20 @@ _WORDS = {
 }
 
 
+def number_text(value: float | tuple[float, float]) -> str:
+    """A number, or a pair (y, x) as ``127 x 117``; one number where both are the same."""
+    if isinstance(value, tuple):
+        return f"{value[0]:g}" if value[0] == value[1] else f"{value[0]:g} x {value[1]:g}"
+    return f"{value:g}"
+
+
 def _checked(name: str, setting: Setting, fits: Callable[[float], bool], expected: str) -> Setting:
-    if not (math.isfinite(setting.value) and fits(setting.value)):
-        where = "" if setting.source == _CALLER else f" ({setting.source})"
-        raise InputError(f"--{name.replace('_', '-')} is {setting.value:g}{where}, expected {expected}")
+    numbers = setting.value if isinstance(setting.value, tuple) else (setting.value,)
+    if not all(math.isfinite(number) and fits(number) for number in numbers):
+        where = "" if setting.source == "given" else f" ({setting.source})"
+        raise InputError(
+            f"--{name.replace('_', '-')} is {number_text(setting.value)}{where}, expected {expected}"
+        )
     return setting
 
 
@@ -208,36 +196,53 @@ def _model(request: Request, table: Table) -> Setting:
     if request.spline is not None:
         if request.model not in (None, "spline"):
             raise InputError(f"--spline needs --model spline, not {request.model}")
-        return Setting("spline", _CALLER)
+        return Setting("spline", request.source_of("spline"))
     if request.model == "spline":
         raise InputError("--model spline needs the measured PSF: --spline FILE.npz with tx, ty, tz and coefficients")
     if request.sigma_nm is None and table.sigma_x is not None and table.has_two_widths:
         default = Setting("gauss", f"{table.path.name} has {table.width_names}")
     else:
         default = Setting("isogauss", "default")
-    return _one_of("model", request.model, MODELS, default)
+    return _one_of(request, "model", MODELS, default)
 
 
 def _pixel_size(request: Request, stated: list[Statement], needed: bool) -> Setting:
     if not needed and request.pixel_nm is None:
         return _UNUSED
-    setting = _first(request.pixel_nm, "pixel_nm", stated, None)
+    setting = _first(request, "pixel_nm", stated, None)
     if setting is None:
         raise InputError("neither the movie nor the table states the pixel size: give --pixel-nm")
-    return _positive("pixel_nm", setting)
+    pair = setting.value if isinstance(setting.value, tuple) else (setting.value, setting.value)
+    return _positive("pixel_nm", Setting(pair, setting.source))
 
 
 def _quantum_efficiency(request: Request, table: Table) -> Setting:
     if request.qe is not None:
-        return Setting(request.qe, _CALLER)
+        return Setting(request.qe, request.source_of("qe"))
     if table.qe is not None:
         return Setting(table.qe, f"{table.format} tables: their photons are photoelectrons")
     return Setting(1.0, "nobody says", True)
 
 
+def _origin(request: Request, table: Table) -> Setting:
+    if request.origin is None and table.origin is None:
+        raise InputError(
+            f"{table.path}: nobody states what position 0 is: give --origin first_pixel (the first pixel's centre) or "
+            "pixel_corner (its outer corner)"
+        )
+    by_format = Setting(table.origin, f"{table.format} tables", "origin" in table.assumed)
+    return _one_of(request, "origin", ORIGINS, by_format)
+
+
+def _first_frame(request: Request, table: Table) -> Setting:
+    if request.first_frame is not None:
+        return Setting(request.first_frame, request.source_of("first_frame"))
+    return Setting(table.first_frame, f"{table.format} tables", "first_frame" in table.assumed)
+
+
 def _sigma(request: Request, table: Table, model: str) -> Setting:
     if request.sigma_nm is not None:
-        return _positive("sigma_nm", Setting(request.sigma_nm, _CALLER))
+        return _positive("sigma_nm", Setting(request.sigma_nm, request.source_of("sigma_nm")))
     if table.sigma_x is None:
         raise InputError(f"{table.path} has no PSF width: give --sigma-nm, or count with --method sum")
     names = table.width_names
@@ -249,15 +254,19 @@ def _sigma(request: Request, table: Table, model: str) -> Setting:
 def _angle(sigma: Setting, table: Table) -> Setting:
     if sigma.value != "table":
         return Setting(0.0, "one width for both axes")
-    if table.widths_along_axes:
+    if table.angle_deg is not None:
+        return Setting("table", f"{table.path.name}: the PSF's angle")
+    if table.widths_along_axes or not table.has_two_widths:
         return Setting(0.0, f"{table.format} tables: widths along x and y")
     return Setting(0.0, "the table does not tell the widths' directions", assumed=True)
 
 
-def _background(table: Table) -> Setting:
+def _background(request: Request, table: Table) -> Setting:
+    if request.background is not None:
+        return _finite("background", Setting(request.background, request.source_of("background")))
     if table.background is None:
-        missing = f'no background (column "{table.background_name}")'
-        raise InputError(f"{table.path} has {missing}, which the filter needs: count with --method sum")
+        missing = f'no background (column "{table.background_name}")' if table.background_name else "no background"
+        raise InputError(f"{table.path} has {missing}, which the filter needs: give --background, or count with --method sum")
     return Setting("table", f"{table.path.name}: {table.background_name}")
 
 
@@ -266,13 +275,13 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
     if request.size is not None:
         if min(request.size) < 1:
             raise InputError(f"--size is {request.size[0]}x{request.size[1]}, expected at least 1 pixel each way")
-        return Setting(tuple(request.size), _CALLER)
-    setting = _first(None, "size", stated, None)
+        return Setting(tuple(request.size), request.source_of("size"))
+    setting = _first(request, "size", stated, None)
     if setting is not None:
         if setting.value < 1 or setting.value != int(setting.value):
             raise InputError(f"{setting.source} is {setting.value:g}, expected a whole number above 0: give --size")
         return Setting((int(setting.value),) * 2, setting.source)
-    sigma_px = _typical_sigma_px(request, table, pixel_nm)
+    sigma_px = typical_sigma_px(request.sigma_nm, table, pixel_nm.value)
     if sigma_px is None:
         raise InputError("nobody states a crop size, and no PSF width is known to derive it from: give --size")
     size = max(5, 2 * math.ceil(3 * min(sigma_px, 1e6)) + 1)
@@ -283,11 +292,20 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
     return Setting((size, size), f"2 ceil(3 sigma) + 1, sigma = {sigma_px:.2f} px", assumed=True)
 
 
-def _typical_sigma_px(request: Request, table: Table, pixel_nm: Setting) -> float | None:
-    if request.sigma_nm is not None:
-        return request.sigma_nm / pixel_nm.value if pixel_nm.value else None
-    if table.sigma_x is None:
+def typical_sigma_px(
+    sigma_nm: float | None, table: Table, pixel_nm: tuple[float, float] | None
+) -> float | None:
+    """The PSF's usual width [px]: the given one, else the median of the wider of each detection's two.
+
+    None where neither is known, or nanometres without a pixel size.
+    """
+    if sigma_nm is not None:
+        return sigma_nm / min(pixel_nm) if pixel_nm else None
+    if table.sigma_x is None or (table.length_unit == "nm" and pixel_nm is None):
         return None
-    widths = numpy.maximum(numpy.abs(table.sigma_x), numpy.abs(table.sigma_y))
+    pixel_y, pixel_x = pixel_nm or (None, None)
+    widths = numpy.maximum(
+        numpy.abs(table.to_px(table.sigma_x, pixel_x)), numpy.abs(table.to_px(table.sigma_y, pixel_y))
+    )
     finite = widths[numpy.isfinite(widths)]
-    return float(numpy.median(table.to_px(finite, pixel_nm.value))) if finite.size else None
+    return float(numpy.median(finite)) if finite.size else None

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from lumicrop.command import app
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 #: For hypothesis on a busy machine: how long a case takes is no property of ours.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CAMERA = {"Pixelsize": 100, "Baseline": 100, "Sensitivity": 0.5, "Gain": 1}

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
+import tifffile
+from movie_files import command
 
 import lumicrop
 from lumicrop import _abi
@@ -30,6 +33,21 @@ def test_the_python_example_of_the_readme_runs(capsys):
     example, _ = examples("python")
     exec(compile(example, "README.md", "exec"), {})
     assert "nan" not in capsys.readouterr().out
+
+
+def test_the_movie_example_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command("simulate", "movie.tif", "--table", "locs.csv", "--frames", 50, "--molecules", 200, "--offset", 28, "--gain", 0.48)
+    with h5py.File("movie.h5", "w") as file:
+        file["entry/data"] = tifffile.imread("movie.tif")
+    (example,) = examples("py")
+    first, second = re.split(r"\n\n", example)
+    names = {"lumicrop": lumicrop}
+    exec(first, names)
+    ratio = names["photons"]["lumicrop_photons"] / names["photons"]["intensity [photon]"]
+    assert ratio.median() == pytest.approx(1, abs=0.03)
+    exec(second, names)
+    assert np.isfinite(names["photons"]["lumicrop_photons"]).all()
 
 
 @pytest.mark.cuda

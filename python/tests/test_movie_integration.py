@@ -1,5 +1,7 @@
 """Photons of a whole movie equal the plain formulas on crops cut by hand, whatever the table's order and the chunks."""
 
+import time
+
 import numpy as np
 import oracle
 import pytest
@@ -8,10 +10,13 @@ from movie_files import Sample, read_locs, write_picasso, write_raw, write_thund
 
 import lumicrop
 from lumicrop.input_error import InputError
-from lumicrop.movie_integration import crop_start, integrate_movie
+from lumicrop import background_threads
+from lumicrop.crop_window import crop_start
+from lumicrop.movie_integration import REASONS, count_movie
 from lumicrop.movies import open_movie
-from lumicrop.settings import Request, resolve
-from lumicrop.tables import read_table
+from lumicrop.request import Request
+from lumicrop.settings import resolve
+from lumicrop.tables import TableWriter, read_table
 
 CPU = lumicrop.Context(backend="cpu")
 
@@ -19,7 +24,7 @@ CPU = lumicrop.Context(backend="cpu")
 def counted(movie_path, table_path, request=Request(), **more):
     table = read_table(table_path)
     with open_movie(movie_path) as movie:
-        return integrate_movie(movie, table, resolve(request, movie, table), context=CPU, **more)
+        return count_movie(movie, table, resolve(request, movie, table), context=CPU, **more)
 
 
 def cut(movie, frame, X0, Y0, size):
@@ -52,9 +57,13 @@ def expected(movie, frame, x_px, y_px, size, method, *, pixel_nm, offset, scale,
 
 
 def assert_equals(result, due, scale):
-    oracle.assert_agrees(result.photons, due, "photons")
-    oracle.assert_agrees(result.psf_sum, due, "psf_sum") if "psf_sum_bound" in due[0] else None
-    np.testing.assert_allclose(result.background, [row["background"] * scale for row in due], rtol=1e-12)
+    """What lies in the frame equals the formulas; what does not has no photons."""
+    inside = result.integrated
+    due = [row for row, is_inside in zip(due, inside) if is_inside]
+    oracle.assert_agrees(result.photons[inside], due, "photons")
+    oracle.assert_agrees(result.psf_sum[inside], due, "psf_sum") if "psf_sum_bound" in due[0] else None
+    np.testing.assert_allclose(result.background[inside], [row["background"] * scale for row in due], rtol=1e-12)
+    assert np.isnan(result.photons[~inside]).all() and np.isnan(result.background[~inside]).all()
 
 
 @pytest.mark.parametrize("size", [(7, 7), (8, 8), (5, 10)])
@@ -68,7 +77,8 @@ def test_a_movie_equals_the_formulas_also_at_its_edges(tmp_path, dtype, method, 
         sample.movie, sample.columns["frame"], columns["x"], columns["y"], size, method, pixel_nm=100.0, offset=100.0, scale=0.5,
         os_fit=columns["bg"], sigma_x_fit=columns["sx"] * 100, sigma_y_fit=columns["sy"] * 100,
     )  # fmt: skip
-    assert result.integrated.all()
+    inside = (np.abs(columns["x"] - 18) <= 18.5) & (np.abs(columns["y"] - 11.5) <= 12)
+    assert (result.integrated == inside).all() and 150 < inside.sum() < sample.n
     assert_equals(result, due, scale=0.5)
 
 
@@ -90,19 +100,64 @@ def test_chunks_and_order_change_no_bit(tmp_path, method):
     assert shuffled.photons.tobytes() == whole.photons[order].tobytes()
 
 
-def test_detections_without_a_frame_or_a_position_are_kept_with_nan_and_spoil_no_other(tmp_path):
+def test_detections_that_cannot_be_counted_are_kept_with_nan_and_a_reason_and_spoil_no_other(tmp_path):
     sample = Sample(tmp_path)
+    sample.columns["x"], sample.columns["y"] = np.clip(sample.columns["x"], 0, 36), np.clip(sample.columns["y"], 0, 23)
     good = counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
     sample.columns["frame"][[3, 8]] = 30, 4_000_000_000
-    sample.columns["x"][[8, 10]] = np.nan
-    sample.columns["y"][[11, 12]] = np.inf, 1e30
+    sample.columns["x"][[8, 10, 13, 14]] = np.nan, np.nan, 36.51, -0.51
+    sample.columns["y"][[11, 12, 15]] = np.inf, 1e30, 500
+    sample.columns["sx"][16], sample.columns["bg"][17] = np.nan, np.nan
     result = counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
-    bad = np.isin(np.arange(sample.n), [3, 8, 10, 11, 12])
-    assert np.isnan(result.photons[bad]).all() and np.isnan(result.background[bad]).all()
+    reasons = {
+        "frame not in the movie": [3, 8],
+        "no position": [10, 11, 12],
+        "position outside the frame": [13, 14, 15],
+        "fitted value is not a number": [16, 17],
+    }
+    bad = np.isin(np.arange(sample.n), sum(reasons.values(), []))
+    assert np.isnan(result.photons[bad]).all()
     assert result.photons[~bad].tobytes() == good.photons[~bad].tobytes()
-    assert (result.n_outside_movie, result.n_without_position, int(result.integrated.sum())) == (2, 3, sample.n - 5)
-    assert result.flags[[3, 8]].tolist() == [lumicrop.Flag.BAD_INDEX] * 2
-    assert result.flags[[10, 11, 12]].tolist() == [lumicrop.Flag.PARAMETER_NAN] * 3
+    assert result.reasons() == {reason: len(rows) for reason, rows in reasons.items()}
+    for reason, rows in reasons.items():
+        assert [REASONS[index] for index in result.reason[rows]] == [reason] * len(rows)
+    assert (result.reason[~bad] == 0).all()
+    flag = lumicrop.Flag
+    assert (result.flags[[3, 8]] == flag.BAD_INDEX).all() and (result.flags[[10, 11, 12]] == flag.PARAMETER_NAN).all()
+    assert (result.flags[[13, 14, 15]] == flag.CENTRE_OUTSIDE).all()
+
+
+def test_a_position_on_the_frames_outer_edge_lies_in_it(tmp_path):
+    sample = Sample(tmp_path, n=4)
+    sample.columns["x"][:], sample.columns["y"][:] = (-0.5, 36.5, 5, 5), (5, 5, -0.5, 23.5)
+    assert counted(sample.movie_path, sample.table_path, Request(size=(7, 7))).integrated.all()
+
+
+@pytest.mark.parametrize(
+    "column, row, value, complaint",
+    [
+        ("frame", 4, 30, r"row 5: frame not in the movie \(frame 30\); --strict refuses such rows"),
+        ("x", 7, np.nan, "row 8: no position"),
+        ("y", 7, 99, "row 8: position outside the frame"),
+        ("sx", 9, np.nan, "row 10: fitted value is not a number"),
+    ],
+)
+def test_strict_refuses_what_would_be_kept_without_photons(tmp_path, column, row, value, complaint):
+    sample = Sample(tmp_path)
+    sample.columns["x"], sample.columns["y"] = np.clip(sample.columns["x"], 0, 36), np.clip(sample.columns["y"], 0, 23)
+    counted(sample.movie_path, sample.table_path, Request(size=(7, 7)), strict=True)
+    sample.columns[column][row] = value
+    with pytest.raises(InputError, match=complaint):
+        counted(sample.movie_path, sample.table_path, Request(size=(7, 7)), strict=True)
+
+
+def test_neighbours_within_a_crop_are_counted_and_no_others(tmp_path):
+    sample = Sample(tmp_path)
+    result = counted(sample.movie_path, sample.table_path, Request(size=(7, 9)))
+    frame, x, y = (sample.columns[name].astype(float) for name in ("frame", "x", "y"))
+    near = (np.abs(x[:, None] - x) < 4.5) & (np.abs(y[:, None] - y) < 3.5) & (frame[:, None] == frame)
+    due = np.where(result.integrated, (near & result.integrated).sum(axis=1) - 1, 0)
+    assert result.neighbours.tolist() == due.tolist() and due.max() > 0
 
 
 def test_only_frames_with_detections_are_read(tmp_path):
@@ -119,6 +174,10 @@ def test_a_table_of_another_movie_or_of_nothing_is_refused(tmp_path):
     sample.columns["frame"] += 500
     with pytest.raises(InputError, match="the movie's frames are 0 to 29, the table's 50[0-9] to 529"):
         counted(sample.movie_path, sample.table_path)
+    sample.columns["frame"] -= 500
+    sample.columns["x"] += 1000
+    with pytest.raises(InputError, match="no detection lies in movie.raw: the movie is 37 x 24 px"):
+        counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
     sample.columns = {name: values[:0] for name, values in sample.columns.items()}
     with pytest.raises(InputError, match="no rows"):
         counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
@@ -141,7 +200,7 @@ def test_an_origin_said_by_the_caller_moves_everything_by_half_a_pixel(tmp_path)
     sample.columns["y"] += np.float32(0.5)
     by_origin = counted(sample.movie_path, sample.table_path, Request(origin="pixel_corner", **request))
     close = np.isclose(
-        by_origin.photons, by_format.photons, rtol=1e-4
+        by_origin.photons, by_format.photons, rtol=1e-4, equal_nan=True
     )  # float32 positions round; one may change its pixel
     assert close.mean() > 0.98
 
@@ -248,9 +307,55 @@ def test_a_psf_sum_is_the_tables_only_for_the_filter(tmp_path):
     sample = Sample(tmp_path)
     by_filter = counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
     by_sum = counted(sample.movie_path, sample.table_path, Request(size=(7, 7), method="sum"))
-    names = ["lumicrop_photons", "lumicrop_background", "lumicrop_psf_sum", "lumicrop_denominator", "lumicrop_flags"]
-    assert [column.name for column in by_filter.columns()] == names
-    assert [column.name for column in by_sum.columns()] == [names[0], names[1], names[4]]
+    assert np.isfinite(by_filter.psf_sum[by_filter.integrated]).all() and np.isnan(by_sum.psf_sum).all()
+
+
+def test_x_and_y_may_be_exchanged_and_the_first_frame_named(tmp_path):
+    sample = Sample(tmp_path)
+    straight = counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
+    columns = sample.columns
+    columns["x"], columns["y"], columns["sx"], columns["sy"] = columns["y"], columns["x"], columns["sy"], columns["sx"]
+    columns["frame"] += 1
+    other = counted(sample.movie_path, sample.table_path, Request(size=(7, 7), swap_xy=True, first_frame=1))
+    assert other.photons.tobytes() == straight.photons.tobytes()
+
+
+def test_pixels_that_are_not_square_are_used_as_such(tmp_path):
+    sample = Sample(tmp_path)
+    columns = {name: values.astype(float) for name, values in sample.columns.items()}
+    result = counted(sample.movie_path, sample.table_path, Request(size=(7, 7), pixel_nm=(127.0, 117.0)))
+    inside = result.integrated
+    X0, Y0 = starts(columns["x"], 7), starts(columns["y"], 7)
+    crops, beyond = cut(sample.movie, sample.columns["frame"], X0, Y0, (7, 7))
+    due = oracle.channel(crops, method="filter", model="gauss", pixel=(127.0, 117.0), scale=0.5, offset=100.0, pixels=~beyond,
+                         X0=X0, Y0=Y0, x_fit=columns["x"] * 117, y_fit=columns["y"] * 127, os_fit=columns["bg"],
+                         sigma_x_fit=columns["sx"] * 117, sigma_y_fit=columns["sy"] * 127)  # fmt: skip
+    assert_equals(result, due, 0.5)
+    assert inside.sum() > 150
+
+
+def test_parts_end_where_the_movies_blocks_end(tmp_path):
+    sample = Sample(tmp_path)
+    asked = []
+
+    with open_movie(sample.movie_path) as movie:
+        read, movie.block_frames = movie.read, 4
+        movie.read = lambda first, last: asked.append((first, last)) or read(first, last)
+        table = read_table(sample.table_path)
+        count_movie(movie, table, resolve(Request(size=(7, 7)), movie, table), context=CPU, chunk_bytes=5 * 2 * 24 * 37)
+    assert asked == sorted(asked) and all(first // 4 == (last - 1) // 4 for first, last in asked)
+
+
+def test_what_a_reader_raises_arrives_and_ends_the_run(tmp_path):
+    sample = Sample(tmp_path)
+    with open_movie(sample.movie_path) as movie:
+        def fail(first, last):
+            raise InputError("movie.raw: the file ends")
+
+        movie.read = fail
+        table = read_table(sample.table_path)
+        with pytest.raises(InputError, match="the file ends"):
+            count_movie(movie, table, resolve(Request(size=(7, 7)), movie, table), context=CPU)
 
 
 def test_a_nan_pixel_or_width_spoils_its_own_detections_only(tmp_path):
@@ -280,3 +385,34 @@ def test_csv_and_hdf5_of_the_same_detections_give_the_same_photons(tmp_path):
     from_hdf5 = counted(sample.movie_path, sample.table_path, Request(size=(7, 7)))
     assert (from_csv.X0 == from_hdf5.X0).all() and (from_csv.Y0 == from_hdf5.Y0).all()
     np.testing.assert_allclose(from_csv.photons, from_hdf5.photons, rtol=1e-4, atol=0.05)
+
+
+def test_reading_counting_and_writing_overlap(tmp_path, monkeypatch):
+    """While a part is counted, the next has been read already, and rows of earlier ones have been written."""
+    monkeypatch.setattr(background_threads, "ROWS_AT_ONCE", 10)
+    sample = Sample(tmp_path, n=300)
+    sample.columns = {name: values[np.argsort(sample.columns["frame"])] for name, values in sample.columns.items()}
+    events = []
+
+    class Written(TableWriter):
+        def write(self, values):
+            events.append(("write", len(values["lumicrop_photons"])))
+
+        def close(self):
+            events.append(("end", 0))
+
+    with open_movie(sample.movie_path) as movie:
+        read = movie.read
+        movie.read = lambda first, last: events.append(("read", first)) or read(first, last)
+
+        def slowly(done):
+            events.append(("counted", done))
+            time.sleep(0.02)
+
+        table = read_table(sample.table_path)
+        settings = resolve(Request(size=(7, 7)), movie, table)
+        count_movie(movie, table, settings, context=CPU, chunk_bytes=1, progress=slowly, begin_writing=Written)
+    kinds = [kind for kind, _ in events]
+    assert sum(rows for kind, rows in events if kind == "write") == 300 and kinds[-1] == "end"
+    assert kinds[: kinds.index("counted")].count("read") >= 2  # ahead of the counting
+    assert kinds.index("write") < len(kinds) - kinds[::-1].index("read")  # before the last part was read

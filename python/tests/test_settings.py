@@ -8,7 +8,8 @@ from movie_files import CAMERA, write_picasso, write_raw, write_thunderstorm
 
 from lumicrop.input_error import InputError
 from lumicrop.movies import open_movie
-from lumicrop.settings import Request, resolve
+from lumicrop.request import Request
+from lumicrop.settings import resolve
 from lumicrop.tables import read_table
 
 MOVIE = np.ones((3, 20, 20), "u2")
@@ -53,7 +54,7 @@ def thunderstorm_resolved(tmp_path):
 
 def test_picasso_metadata_is_used_and_its_place_named(resolved):
     settings = resolved(documents=({}, {"Box Size": 9}), **CAMERA | {"Sensitivity": 12.0, "Gain": 40, "Qe": 0.8})
-    assert settings.pixel_nm.value == 100 and settings.pixel_nm.source == "movie.yaml: Pixelsize"
+    assert settings.pixel_nm.value == (100, 100) and settings.pixel_nm.source == "movie.yaml: Pixelsize"
     assert settings.gain.value == 12 / 40 and settings.gain.source == "movie.yaml: Sensitivity / Gain"
     assert settings.offset.value == 100 and settings.offset.source == "movie.yaml: Baseline"
     assert settings.size.value == (9, 9) and settings.size.source == "locs.yaml, document 2: Box Size"
@@ -72,7 +73,8 @@ def test_sources_that_disagree_stop_the_run_until_the_option_is_given(resolved, 
     text = str(caught.value)
     assert f"movie.yaml: {key}" in text and f"locs.yaml: {key}" in text and f"--{option.replace('_', '-')}" in text
     setting = getattr(resolved(Request(**{option: 7.0}), documents=({key: value},), **CAMERA), option)
-    assert (setting.value, setting.source, setting.assumed) == (7.0, "given", False)
+    expected = (7.0, 7.0) if option == "pixel_nm" else 7.0
+    assert (setting.value, setting.source, setting.assumed) == (expected, "given", False)
 
 
 def test_sources_that_agree_are_all_named(resolved):

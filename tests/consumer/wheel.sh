@@ -27,3 +27,8 @@ cp "$here/wheel_consumer.py" "$work/elsewhere/"
 cd "$work/elsewhere"
 env -u PYTHONPATH -u LUMICROP_LIBRARY "$work/empty/bin/python" wheel_consumer.py
 "$work/empty/bin/lumicrop" info
+echo "== movie and table in, table and page out"
+"$work/empty/bin/lumicrop" simulate movie.raw --frames 40 --molecules 200 --quiet
+"$work/empty/bin/lumicrop" integrate movie.raw movie_truth.hdf5 --size 11 --report page.html --quiet
+grep -q '<svg' page.html
+ls -l movie_truth_lumicrop.hdf5 page.html

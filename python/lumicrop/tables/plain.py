@@ -31,6 +31,7 @@ class _MappedTable(Table):
     def _take(self, mapping: ColumnMapping, columns: Mapping[str, numpy.ndarray], n_rows: int) -> None:
         named = {meaning: columns[name] for meaning, name in mapping.columns.items()}
         self.length_unit, self.origin, self.first_frame = mapping.unit, mapping.origin, mapping.first_frame
+        self.first_pixel_at = mapping.first_pixel_at
         self.frame = self._frames_from(named["frame"]) if "frame" in named else numpy.zeros(n_rows, numpy.int64)
         self.x, self.y = (named[axis] - mapping.first_pixel_at for axis in ("x", "y"))
         self.z_nm, self.angle_deg = named.get("z"), named.get("angle")

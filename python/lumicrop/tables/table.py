@@ -123,6 +123,8 @@ class Table(ABC):
     origin: str | None = None
     #: Number that the format gives to the first frame; None: not known, the caller has to say.
     first_frame: int | None = 0
+    #: What the caller says that position 0 of `origin` is called; it has been taken off x and y.
+    first_pixel_at: float = 0.0
     #: Which of ``"origin"`` and ``"first_frame"`` the program does not document: they are shown as assumptions.
     assumed: frozenset[str] = frozenset()
     #: Quantum efficiency that the format's own photons and background were divided by; None: not known.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from .movie_integration import MovieResult
-from .movies import Movie
-from .settings import Settings
-from .tables import Table
+from ..movie_integration import MovieResult
+from ..movies import Movie
+from ..settings import Settings
+from ..tables import Table
+from .numbers import range_without_outliers, running_median
 
 _OURS, _TABLES, _MARK = "#1f5fa8", "#d9822b", "#ff5a36"
 _CROPS = 12
@@ -42,14 +45,28 @@ def draw_report(movie: Movie, table: Table, settings: Settings, result: MovieRes
     method = settings.method.value + (f", {settings.model.value}" if settings.model.value else "")
     height, width = settings.size.value
     above.suptitle(
-        f"{table.path.name} in {movie.path.name}   ({method}, {height} x {width} px)", fontsize=12, fontweight="bold"
+        f"{_drawable(table.path.name)} in {_drawable(movie.path.name)}   ({method}, {height} x {width} px)",
+        fontsize=12,
+        fontweight="bold",
+        parse_math=False,  # a dollar in a file's name is one
     )
     left, right = above.subplots(1, 2)
     finite = numpy.isfinite(result.photons)
     _histogram(left, result.photons[finite], table.photons)
-    _over_frames(right, table.frame[finite] + settings.first_frame.value, result.photons[finite])
-    _crops(below, movie, table, settings, result)
-    figure.savefig(path, format="png")
+    frame = result.detections.frame
+    _over_frames(right, frame[finite] + settings.first_frame.value, result.photons[finite])
+    _crops(below, movie, settings, result)
+    picture = io.BytesIO()  # what writes the PNG would not say that a disk is full
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about letters of a file's name that the font does not have
+        figure.savefig(picture, format="png")
+    Path(path).write_bytes(picture.getbuffer())
+
+
+def _drawable(name: str) -> str:
+    """A file's name in one line; bytes that are no text are shown by their numbers."""
+    text = name.encode("utf-8", errors="backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _histogram(axes: Axes, photons: numpy.ndarray, own: numpy.ndarray | None) -> None:
@@ -57,7 +74,7 @@ def _histogram(axes: Axes, photons: numpy.ndarray, own: numpy.ndarray | None) ->
     if not photons.size:
         _say_nothing(axes)
         return
-    low, high = _range(photons)
+    low, high = range_without_outliers(photons)
     bins = numpy.linspace(low, high, 61)
     axes.hist(photons, bins, color=_OURS, alpha=0.85, label="lumicrop")
     if own is not None:
@@ -81,25 +98,16 @@ def _over_frames(axes: Axes, frame: numpy.ndarray, photons: numpy.ndarray) -> No
     step = -(-photons.size // _POINTS)  # a picture of some of millions shows the same
     size = 9 if photons.size < 2000 else 3
     axes.scatter(frame[::step], photons[::step], s=size, color=_OURS, alpha=0.35, linewidths=0)
-    centres, medians = _running_median(frame, photons)
+    centres, medians = running_median(frame, photons)
     axes.plot(centres, medians, color="black", linewidth=1.5, label="running median")
-    axes.set_ylim(*_range(photons))
+    axes.set_ylim(*range_without_outliers(photons))
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper right", edgecolor="none")
     _plain(axes)
 
 
-def _running_median(frame: numpy.ndarray, photons: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Medians of up to 40 groups of as many detections each, in the order of frames."""
-    order = numpy.argsort(frame, kind="stable")
-    groups = numpy.array_split(order, max(1, min(40, order.size // 10, numpy.unique(frame).size)))
-    return numpy.array([frame[group].mean() for group in groups]), numpy.array(
-        [numpy.median(photons[group]) for group in groups]
-    )
-
-
-def _crops(figure: Figure, movie: Movie, table: Table, settings: Settings, result: MovieResult) -> None:
+def _crops(figure: Figure, movie: Movie, settings: Settings, result: MovieResult) -> None:
     """Crops from the dimmest to the brightest detection, evenly spaced in rank."""
     figure.suptitle(
         "From the dimmest to the brightest detection, each on its own scale; + marks the table's position", fontsize=10
@@ -111,19 +119,17 @@ def _crops(figure: Figure, movie: Movie, table: Table, settings: Settings, resul
     rows = rows[numpy.argsort(result.photons[rows], kind="stable")]
     if not rows.size:
         return
-    corner = 0.5 if settings.origin.value == "pixel_corner" else 0.0
+    detections = result.detections
     ranks = numpy.unique(numpy.linspace(0, rows.size - 1, min(_CROPS, rows.size)).round().astype(int))
     height, width = settings.size.value
     for axes, row in zip(grid, rows[ranks]):
-        frame = movie.read(int(table.frame[row]), int(table.frame[row]) + 1)[0]
+        number = int(detections.frame[row])
+        frame = movie.read(number, number + 1)[0]
         left, top = result.X0[row], result.Y0[row]
         axes.imshow(frame[top : top + height, left : left + width], cmap="gray", interpolation="nearest")
-        x = table.to_px(table.x[row], settings.pixel_nm.value) - corner - left
-        y = table.to_px(table.y[row], settings.pixel_nm.value) - corner - top
+        x, y = detections.x_px[row] - left, detections.y_px[row] - top
         axes.plot(x, y, "+", color=_MARK, markersize=12, markeredgewidth=1.6)
-        axes.set_title(
-            f"{result.photons[row]:,.0f} photons\nframe {table.frame[row] + settings.first_frame.value}", fontsize=9
-        )
+        axes.set_title(f"{result.photons[row]:,.0f} photons\nframe {number + settings.first_frame.value}", fontsize=9)
 
 
 def _is_inside(movie: Movie, settings: Settings, result: MovieResult) -> numpy.ndarray:
@@ -135,13 +141,6 @@ def _is_inside(movie: Movie, settings: Settings, result: MovieResult) -> numpy.n
         & (result.Y0 + height <= movie.shape[1])
     )
     return inside & result.integrated & numpy.isfinite(result.photons)
-
-
-def _range(photons: numpy.ndarray) -> tuple[float, float]:
-    """Limits that a few outliers do not stretch."""
-    low, high = numpy.percentile(photons, (0.5, 99.5))
-    margin = 0.05 * (high - low) or 0.5
-    return min(0.0, low - margin) if low - margin < 0.3 * high else low - margin, high + margin
 
 
 def _say_nothing(axes: Axes) -> None:

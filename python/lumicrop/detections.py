@@ -1,0 +1,107 @@
+"""What a run takes from a table: where its detections are, and the columns that the library looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy
+
+from .settings import Settings
+from .tables import Table
+from .tables.table import NO_FRAME
+
+
+@dataclass(frozen=True)
+class Detections:
+    """A table's detections as a run's settings read them, one value per row.
+
+    Attributes
+    ----------
+    frame : numpy.ndarray
+        Frame counted from 0, int64; negative where the table has no usable number.
+    x_px, y_px : numpy.ndarray
+        Position along columns and rows from the first pixel's centre [px], float64.
+    sigma_x_px, sigma_y_px : numpy.ndarray, float or None
+        Widths of the PSF along columns and rows [px]; a number where all are the same; None where nobody states them.
+    columns : dict of str to numpy.ndarray
+        The columns that the library looks at, with its names, in nanometres, degrees and photons.
+    """
+
+    frame: numpy.ndarray
+    x_px: numpy.ndarray
+    y_px: numpy.ndarray
+    sigma_x_px: numpy.ndarray | float | None
+    sigma_y_px: numpy.ndarray | float | None
+    columns: dict[str, numpy.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def detections_of(table: Table, settings: Settings) -> Detections:
+    """Read a table's columns as the settings of a run say.
+
+    Parameters
+    ----------
+    table : Table
+    settings : Settings
+
+    Returns
+    -------
+    Detections
+    """
+    pixel_y, pixel_x = settings.pixel_nm.value or (None, None)
+    x, y, sigma_x, sigma_y = table.x, table.y, table.sigma_x, table.sigma_y
+    if settings.swap_xy.value:
+        x, y, sigma_x, sigma_y = y, x, sigma_y, sigma_x
+    corner = 0.5 if settings.origin.value == "pixel_corner" else 0.0
+    sigma_x_px, sigma_y_px = _widths_px(table, settings, sigma_x, sigma_y)
+    return Detections(
+        _frames(table, settings.first_frame.value),
+        table.to_px(x, pixel_x) - corner,
+        table.to_px(y, pixel_y) - corner,
+        sigma_x_px,
+        sigma_y_px,
+        {} if settings.method.value == "sum" else _columns(table, settings, x, y, sigma_x, sigma_y),
+    )
+
+
+def _frames(table: Table, first_frame: int) -> numpy.ndarray:
+    """Frames from 0, where the caller says another number of the first frame than the format."""
+    moved = table.first_frame - first_frame
+    return table.frame if moved == 0 else numpy.where(table.has_frame, table.frame + moved, NO_FRAME)
+
+
+def _widths_px(table: Table, settings: Settings, sigma_x, sigma_y):
+    pixel = settings.pixel_nm.value
+    if settings.sigma.value not in (None, "table"):
+        return settings.sigma.value / pixel[1], settings.sigma.value / pixel[0]
+    if sigma_x is None or (table.length_unit == "nm" and pixel is None):
+        return None, None
+    pixel_y, pixel_x = pixel or (None, None)
+    return table.to_px(sigma_x, pixel_x), table.to_px(sigma_y, pixel_y)
+
+
+def _columns(table: Table, settings: Settings, x, y, sigma_x, sigma_y) -> dict[str, numpy.ndarray]:
+    """The columns that the filter looks at, with the library's names."""
+    pixel_y, pixel_x = settings.pixel_nm.value
+    # The table's photons may mean another quantum efficiency than this run's; the counts to subtract are the same.
+    to_photons = 1.0 if table.qe is None else table.qe / settings.qe.value
+    given = settings.background.value
+    columns = {
+        "x_fit": table.to_nm(x, pixel_x),
+        "y_fit": table.to_nm(y, pixel_y),
+        "os_fit": table.background * to_photons if given == "table" else numpy.full(len(x), float(given)),
+    }
+    if settings.model.value == "spline":
+        if table.z_nm is not None:
+            columns["z_fit"] = table.z_nm
+    elif settings.sigma.value == "table":
+        sigma_x, sigma_y = table.to_nm(sigma_x, pixel_x), table.to_nm(sigma_y, pixel_y)
+        if settings.model.value == "gauss":
+            columns |= {"sigma_x_fit": sigma_x, "sigma_y_fit": sigma_y}
+        else:
+            columns["sigma_fit"] = numpy.sqrt(numpy.abs(sigma_x * sigma_y)) if table.has_two_widths else sigma_x
+    if settings.psf_angle_deg.value == "table":
+        columns["sigma_angle"] = table.angle_deg
+    return columns
