@@ -44,7 +44,12 @@ def write_table(path: Path, n_frames: int, per_frame: int) -> Path:
     n = n_frames * per_frame
     columns = {"frame": numpy.repeat(numpy.arange(n_frames, dtype="u4"), per_frame)}
     columns |= {name: random.uniform(10, SIDE - 10, n).astype("f4") for name in "xy"}
-    columns |= {"photons": numpy.full(n, 1000, "f4"), "sx": numpy.full(n, 1.3, "f4"), "sy": numpy.full(n, 1.3, "f4"), "bg": numpy.full(n, 20, "f4")}
+    columns |= {
+        "photons": numpy.full(n, 1000, "f4"),
+        "sx": numpy.full(n, 1.3, "f4"),
+        "sy": numpy.full(n, 1.3, "f4"),
+        "bg": numpy.full(n, 20, "f4"),
+    }
     locs = numpy.empty(n, [(name, values.dtype) for name, values in columns.items()])
     for name, values in columns.items():
         locs[name] = values
@@ -63,7 +68,7 @@ def frames(n_frames: int):
 
 def write_movie(kind: str, folder: Path, n_frames: int) -> Path:
     shape = (n_frames, SIDE, SIDE)
-    path = folder / f"movie.{ {'hdf5': 'h5', 'tiff': 'tif'}.get(kind, kind)}"
+    path = folder / f"movie.{ {'hdf5': 'h5', 'tiff': 'tif'}.get(kind, kind) }"
     if kind == "raw":
         with open(path, "wb") as file:
             file.truncate(n_frames * SIDE * SIDE * 2)
@@ -75,7 +80,9 @@ def write_movie(kind: str, folder: Path, n_frames: int) -> Path:
             array[number] = frame
     elif kind == "hdf5":
         with h5py.File(path, "w") as file:
-            data = file.create_dataset("movie", shape, "u2", chunks=(8, SIDE, SIDE), compression="gzip", compression_opts=1)
+            data = file.create_dataset(
+                "movie", shape, "u2", chunks=(8, SIDE, SIDE), compression="gzip", compression_opts=1
+            )
             for number, frame in enumerate(frames(n_frames)):
                 data[number] = frame
     elif kind == "zarr":
@@ -96,8 +103,18 @@ def rates(movie_path: Path, table_path: Path, rounds: int, size: int) -> dict[st
     """Frames per second of the reader alone and of everything, and the median of their ratio."""
     table = lumicrop.read_table(table_path)
     alone, whole = [], []
-    with lumicrop.open_movie(movie_path) as movie, lumicrop.Context() as context, tempfile.TemporaryDirectory(dir=movie_path.parent) as out:
-        settings = resolve(Request(size=(size, size), **({} if movie.statements else {"pixel_nm": 100.0, "gain": 0.5, "offset": 100.0})), movie, table)
+    with (
+        lumicrop.open_movie(movie_path) as movie,
+        lumicrop.Context() as context,
+        tempfile.TemporaryDirectory(dir=movie_path.parent) as out,
+    ):
+        settings = resolve(
+            Request(
+                size=(size, size), **({} if movie.statements else {"pixel_nm": 100.0, "gain": 0.5, "offset": 100.0})
+            ),
+            movie,
+            table,
+        )
         parts = _Parts(movie, _place(movie, table, settings), CHUNK_BYTES)
         for number in range(rounds + 1):  # the first warms caches
             begun = time.perf_counter()
@@ -121,7 +138,20 @@ def memory_of_command(movie_path: Path, table_path: Path, size: int) -> tuple[in
     out = movie_path.with_name("out.hdf5")
     begun = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "lumicrop.command", "integrate", movie_path, table_path, "--size", str(size), "-o", out, "--overwrite", "--quiet"],
+        [
+            sys.executable,
+            "-m",
+            "lumicrop.command",
+            "integrate",
+            movie_path,
+            table_path,
+            "--size",
+            str(size),
+            "-o",
+            out,
+            "--overwrite",
+            "--quiet",
+        ],
         check=True,
     )
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, time.perf_counter() - begun
@@ -144,7 +174,10 @@ def main() -> None:
             n_frames = int(gigabytes * 1e9 / (SIDE * SIDE * 2))
             place = Path(folder) / kind
             place.mkdir()
-            movie, table = write_movie(kind, place, n_frames), write_table(place / "locs.hdf5", n_frames, given.rows_per_frame)
+            movie, table = (
+                write_movie(kind, place, n_frames),
+                write_table(place / "locs.hdf5", n_frames, given.rows_per_frame),
+            )
             row = rates(movie, table, given.rounds, given.size)
             extra = {}
             if kind == "raw":
@@ -155,7 +188,9 @@ def main() -> None:
             print(f"{kind:5} {n_frames:6,} frames  reader alone {row['alone'] * gb:6.2f} GB/s  with counting and writing {row['whole'] * gb:6.2f} GB/s"
                   f"  ratio {row['ratio']:.3f} ({row['least']:.3f} to {row['largest']:.3f})", flush=True)  # fmt: skip
             if extra:
-                print(f"      the command on {gigabytes:g} GB: {peak / GIB:.3f} GiB at most, {seconds:.1f} s", flush=True)
+                print(
+                    f"      the command on {gigabytes:g} GB: {peak / GIB:.3f} GiB at most, {seconds:.1f} s", flush=True
+                )
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1))
 

@@ -52,7 +52,9 @@ def _columns(text: str) -> dict[str, str]:
         pairs = [cell.partition("=") for cell in next(csv.reader([text], skipinitialspace=True, strict=True))]
     except (csv.Error, StopIteration):
         pairs = []
-    columns = {quantity.strip(): name.strip() for quantity, sign, name in pairs if sign and quantity.strip() and name.strip()}
+    columns = {
+        quantity.strip(): name.strip() for quantity, sign, name in pairs if sign and quantity.strip() and name.strip()
+    }
     if not pairs or len(columns) != len(pairs):
         raise typer.BadParameter(f"{text!r} is no list of columns: write x=NAME,y=NAME,frame=NAME")
     return columns
@@ -94,7 +96,12 @@ InspectedMovie = Annotated[str, typer.Argument(metavar="MOVIE", help=_MOVIE)]
 InspectedTable = Annotated[str | None, typer.Argument(metavar="[TABLE]", help=_TABLE)]
 SettingsFile = Annotated[
     Path | None,
-    _option("Repeat the run of a settings file; what is given besides has precedence.", "--settings", metavar="FILE", **_REPEAT),
+    _option(
+        "Repeat the run of a settings file; what is given besides has precedence.",
+        "--settings",
+        metavar="FILE",
+        **_REPEAT,
+    ),
 ]
 Columns = Annotated[
     dict | None,
@@ -102,48 +109,73 @@ Columns = Annotated[
         "Which column is what, for tables of no known program: x=NAME,y=NAME,frame=NAME,... (also z, sigma or sigma_x and "
         "sigma_y, angle, background, photons).",
         parser=_columns,
-        metavar="x=NAME,y=NAME,...", **_READING),
+        metavar="x=NAME,y=NAME,...",
+        **_READING,
+    ),
 ]
 Unit = Annotated[
-    str | None, _option("With --columns: unit of positions and widths: px, nm.", callback=_one_of("px", "nm"), **_READING)
+    str | None,
+    _option("With --columns: unit of positions and widths: px, nm.", callback=_one_of("px", "nm"), **_READING),
 ]
 FirstPixelAt = Annotated[
-    float | None, _option("With --columns: what the table calls position 0: 1 for programs that count pixels from 1.", **_READING)
+    float | None,
+    _option("With --columns: what the table calls position 0: 1 for programs that count pixels from 1.", **_READING),
 ]
 Out = Annotated[
     Path | None,
     _option(
         "Output table, in the format of TABLE, or any as .csv or .parquet. Default: TABLE_lumicrop beside the table.",
         "--out",
-        "-o", **_OUTPUT),
+        "-o",
+        **_OUTPUT,
+    ),
 ]
 Method = Annotated[
     str | None,
     _option(
         "filter: projection on the fitted PSF; sum: pixels above the median of the crop's border. Default: filter.",
-        callback=_one_of("filter", "sum"), **_COUNTING),
+        callback=_one_of("filter", "sum"),
+        **_COUNTING,
+    ),
 ]
 Model = Annotated[
     str | None,
     _option(
         "PSF of the filter: isogauss, gauss, spline. Default: gauss when the table has two widths, else isogauss.",
-        callback=_one_of("isogauss", "gauss", "spline"), **_COUNTING),
+        callback=_one_of("isogauss", "gauss", "spline"),
+        **_COUNTING,
+    ),
 ]
 CropSize = Annotated[
-    tuple | None, _option("Size of a crop in pixels. Default: the table's box size, else 2 ceil(3 sigma) + 1.", **_SIZE, **_COUNTING)
+    tuple | None,
+    _option("Size of a crop in pixels. Default: the table's box size, else 2 ceil(3 sigma) + 1.", **_SIZE, **_COUNTING),
 ]
 PixelNm = Annotated[
     object,
     _option(
-        "Pixel size in nm; HEIGHTxWIDTH where they differ. Default: from metadata.", parser=_pixel, metavar="NM or NMxNM", **_CAMERA),
+        "Pixel size in nm; HEIGHTxWIDTH where they differ. Default: from metadata.",
+        parser=_pixel,
+        metavar="NM or NMxNM",
+        **_CAMERA,
+    ),
 ]
 Gain = Annotated[float | None, _option("Electrons per count. Default: from metadata, else 1 (assumed).", **_CAMERA)]
-Offset = Annotated[float | None, _option("Counts of a pixel without light. Default: from metadata, else 0 (assumed).", **_CAMERA)]
-Qe = Annotated[float | None, _option("Quantum efficiency. Default: 1, as Picasso's tables mean it; else assumed.", **_CAMERA)]
-SigmaNm = Annotated[float | None, _option("Width of the PSF in nm, for every detection. Default: the table's widths.", **_COUNTING)]
+Offset = Annotated[
+    float | None, _option("Counts of a pixel without light. Default: from metadata, else 0 (assumed).", **_CAMERA)
+]
+Qe = Annotated[
+    float | None, _option("Quantum efficiency. Default: 1, as Picasso's tables mean it; else assumed.", **_CAMERA)
+]
+SigmaNm = Annotated[
+    float | None, _option("Width of the PSF in nm, for every detection. Default: the table's widths.", **_COUNTING)
+]
 KnownBackground = Annotated[
     float | None,
-    _option("Background in photons per pixel, for every detection of the filter. Default: the table's column.", "--background", **_COUNTING),
+    _option(
+        "Background in photons per pixel, for every detection of the filter. Default: the table's column.",
+        "--background",
+        **_COUNTING,
+    ),
 ]
 Spline = Annotated[
     Path | None,
@@ -153,13 +185,20 @@ Origin = Annotated[
     str | None,
     _option(
         "What coordinate 0 is: first_pixel (its centre), pixel_corner. Default: by the table's format.",
-        callback=_one_of("first_pixel", "pixel_corner"), **_READING),
+        callback=_one_of("first_pixel", "pixel_corner"),
+        **_READING,
+    ),
 ]
-FirstFrame = Annotated[int | None, _option("Number of the movie's first frame in the table. Default: by its format.", **_READING)]
+FirstFrame = Annotated[
+    int | None, _option("Number of the movie's first frame in the table. Default: by its format.", **_READING)
+]
 SwapXY = Annotated[bool | None, _option("Take the table's x for y and its y for x.", "--swap-xy", **_READING)]
 Strict = Annotated[bool, _option("Refuse a table with a row that cannot have photons.", "--strict", **_READING)]
 CheckOrigin = Annotated[
-    bool, _option("Warn where the positions do not lie on the movie's light.", "--check-origin/--no-check-origin", **_READING)
+    bool,
+    _option(
+        "Warn where the positions do not lie on the movie's light.", "--check-origin/--no-check-origin", **_READING
+    ),
 ]
 Report = Annotated[
     Path | None, _option("Page to judge the run by: one HTML file.", "--report", metavar="PAGE.html", **_OUTPUT)
@@ -169,17 +208,24 @@ Padding = Annotated[
     str | None,
     _option(
         "Pixels of a crop that are no data: geometry (beyond the frame), zeros, none. Default: geometry.",
-        callback=_one_of("geometry", "zeros", "none"), **_COUNTING),
+        callback=_one_of("geometry", "zeros", "none"),
+        **_COUNTING,
+    ),
 ]
 Backend = Annotated[
-    str, _option("auto (a GPU when one works, else the CPU), cpu, cuda.", callback=_one_of("auto", "cpu", "cuda"), **_PLACE)
+    str,
+    _option("auto (a GPU when one works, else the CPU), cpu, cuda.", callback=_one_of("auto", "cpu", "cuda"), **_PLACE),
 ]
 Threads = Annotated[int, _option("CPU threads; 0: automatic.", min=0, **_PLACE)]
 Device = Annotated[int, _option("Number of the GPU; -1: automatic.", min=-1, **_PLACE)]
 MemoryBudget = Annotated[
     int,
     _option(
-        "Memory of the GPU to take, such as 4G or 500M; 0: half of what is free.", parser=_bytes, metavar="BYTES", **_PLACE),
+        "Memory of the GPU to take, such as 4G or 500M; 0: half of what is free.",
+        parser=_bytes,
+        metavar="BYTES",
+        **_PLACE,
+    ),
 ]
 Plot = Annotated[Path | None, _option("Picture of the result. Default: OUT with the ending .png.", **_OUTPUT)]
 NoPlot = Annotated[bool, _option("Draw no picture.", "--no-plot", **_OUTPUT)]

@@ -91,7 +91,9 @@ def show_input(console: Console, movie: Movie, table: Table | None) -> None:
         grid.add_row("", as_text(_statement(statement)))
     if table is not None:
         grid.add_row("table", as_text(str(table.path)))
-        grid.add_row("", f"{as_text(table.format)}: {len(table):,} rows, columns {as_text(', '.join(table.column_names))}")
+        grid.add_row(
+            "", f"{as_text(table.format)}: {len(table):,} rows, columns {as_text(', '.join(table.column_names))}"
+        )
         grid.add_row("", as_text(_convention(table)))
         for statement in table.statements:
             grid.add_row("", as_text(_statement(statement)))

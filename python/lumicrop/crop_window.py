@@ -58,7 +58,10 @@ def neighbours_within(
     own = numpy.arange(len(cell))
     counts = numpy.zeros(len(cell), numpy.int64)
     right = numpy.searchsorted(cell, cell + 1, "right")
-    below = numpy.searchsorted(cell, cell + n_columns - 1, "left"), numpy.searchsorted(cell, cell + n_columns + 1, "right")
+    below = (
+        numpy.searchsorted(cell, cell + n_columns - 1, "left"),
+        numpy.searchsorted(cell, cell + n_columns + 1, "right"),
+    )
     for first, last in ((own + 1, right), below):  # each pair once
         for one, other in _pairs(first, last):
             near = (numpy.abs(x[one] - x[other]) < half_x) & (numpy.abs(y[one] - y[other]) < half_y)

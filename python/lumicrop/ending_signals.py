@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +38,7 @@ def ending_signals(at_last: Callable[[], None], deaf_then: bool = False) -> Iter
         return
     global _heard
     _heard = True
-    watchdogs: list[threading.Timer] = []
+    timers: list[threading.Timer] = []
     deaf_until = 0.0
 
     def hear(number: int, frame: FrameType | None) -> None:
@@ -44,24 +46,39 @@ def ending_signals(at_last: Callable[[], None], deaf_then: bool = False) -> Iter
         if not _heard or time.monotonic() < deaf_until:
             return
         deaf_until = time.monotonic() + PATIENCE
-        if not watchdogs:
+        if not timers:
             watchdog = threading.Timer(PATIENCE, at_last)
             watchdog.daemon = True
-            watchdogs.append(watchdog)
+            timers.append(watchdog)
             watchdog.start()
         raise KeyboardInterrupt
 
+    def hear_again(ignored: sys.UnraisableHookArgs) -> None:
+        """Where Python ignores errors, such as in a destructor, the interruption is lost: repeat it a little later."""
+        nonlocal deaf_until
+        if ignored.exc_type is not KeyboardInterrupt:
+            hook_before(ignored)
+            return
+        deaf_until = 0.0
+        again = threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGTERM))
+        again.daemon = True
+        timers.append(again)
+        again.start()
+
+    hook_before = sys.unraisablehook
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         for number in SIGNALS:
             if number == signal.SIGTERM or before[number] != signal.SIG_IGN:  # a shell's background job ignores Ctrl-C
                 signal.signal(number, hear)
+        sys.unraisablehook = hear_again
         yield
     finally:
+        sys.unraisablehook = hook_before
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if deaf_then else handler)
-        for watchdog in watchdogs:
-            watchdog.cancel()
+        for timer in timers:
+            timer.cancel()
 
 
 def hear_no_more() -> None:

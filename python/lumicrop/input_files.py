@@ -30,7 +30,9 @@ def refuse_pipe(source: str | Path, what: str) -> None:
     except (OSError, ValueError):
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise InputError(f"{source}: this is a pipe or a device, but a {what} must be a file, as it is read more than once")
+        raise InputError(
+            f"{source}: this is a pipe or a device, but a {what} must be a file, as it is read more than once"
+        )
 
 
 class WatchedFiles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +138,8 @@ def run(
         with OutputFiles(targets.all, outputs.overwrite) as files:
             stage.begins("comparing the positions with the movie")
             placement = check_table(movie, table, settings) if check_origin else None
-            show_warnings(shown, placement.warnings if placement else ())
+            early = input_warnings(table, placement)
+            show_warnings(shown, early)
             stage.begins("counting")
             with _progress(shown, movie, table) as progress:
                 result = count_movie(
@@ -155,7 +156,7 @@ def run(
             opened.close()
             files_read.refuse_changes()
             files.publish()
-            _show_result(shown, settings, summary, placement, targets)
+            _show_result(shown, settings, summary, early, targets)
             if as_json:
                 print_json({**summary, "written": [str(target) for target in targets.all]})
             hear_no_more()
@@ -182,10 +183,10 @@ class _Stage:
 
 
 def _show_result(
-    console: Console, settings: Settings, summary: dict[str, Any], placement: PlacementCheck | None, targets: _Targets
+    console: Console, settings: Settings, summary: dict[str, Any], said: Sequence[str], targets: _Targets
 ) -> None:
+    """The summary, the warnings that have not been `said` yet, and what was written."""
     show_summary(console, settings, summary)
-    said = () if placement is None else placement.warnings
     show_warnings(console, [warning for warning in summary["warnings"] if warning not in said])
     for target in targets.all:
         console.print(f"wrote {as_text(str(target))}", soft_wrap=True)

@@ -74,9 +74,7 @@ class Request:
     def over(self, other: Request) -> Request:
         """This request, and where it says nothing, what `other` says."""
         missing = {name: value for name, value in other.said().items() if getattr(self, name) is None}
-        return replace(
-            self, **missing, sources={**self.sources, **{name: other.source_of(name) for name in missing}}
-        )
+        return replace(self, **missing, sources={**self.sources, **{name: other.source_of(name) for name in missing}})
 
 
 #: Names of the values of a request.

@@ -178,9 +178,7 @@ def _checked(name: str, setting: Setting, fits: Callable[[float], bool], expecte
     numbers = setting.value if isinstance(setting.value, tuple) else (setting.value,)
     if not all(math.isfinite(number) and fits(number) for number in numbers):
         where = "" if setting.source == "given" else f" ({setting.source})"
-        raise InputError(
-            f"--{name.replace('_', '-')} is {number_text(setting.value)}{where}, expected {expected}"
-        )
+        raise InputError(f"--{name.replace('_', '-')} is {number_text(setting.value)}{where}, expected {expected}")
     return setting
 
 
@@ -266,7 +264,9 @@ def _background(request: Request, table: Table) -> Setting:
         return _finite("background", Setting(request.background, request.source_of("background")))
     if table.background is None:
         missing = f'no background (column "{table.background_name}")' if table.background_name else "no background"
-        raise InputError(f"{table.path} has {missing}, which the filter needs: give --background, or count with --method sum")
+        raise InputError(
+            f"{table.path} has {missing}, which the filter needs: give --background, or count with --method sum"
+        )
     return Setting("table", f"{table.path.name}: {table.background_name}")
 
 
@@ -292,9 +292,7 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
     return Setting((size, size), f"2 ceil(3 sigma) + 1, sigma = {sigma_px:.2f} px", assumed=True)
 
 
-def typical_sigma_px(
-    sigma_nm: float | None, table: Table, pixel_nm: tuple[float, float] | None
-) -> float | None:
+def typical_sigma_px(sigma_nm: float | None, table: Table, pixel_nm: tuple[float, float] | None) -> float | None:
     """The PSF's usual width [px]: the given one, else the median of the wider of each detection's two.
 
     None where neither is known, or nanometres without a pixel size.

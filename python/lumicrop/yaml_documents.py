@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import yaml
 
 from .input_error import InputError
 from .sources import Statement
+
+
+#: A description that a program wrote is far below; a file beyond is something else, and would fill the memory [bytes].
+_LARGEST = 16 << 20
 
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
@@ -22,6 +28,9 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
     OSError
         The file cannot be read.
     """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+        raise InputError(f"{path}: this is no yaml file of a few lines")
     try:
         documents = [
             document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document is not None

@@ -161,6 +161,24 @@ def stalls_at(place, marker, seconds=60.0):
     setattr(owner, name, stalled)
 
 
+def stalls_where_errors_are_ignored(place, marker):
+    """Like `stalls_at`, in a destructor."""
+    module, _, name = place.partition(":")
+    owner = importlib.import_module(module)
+    original = getattr(owner, name)
+
+    class Stalling:
+        def __del__(self):
+            Path(marker).touch()
+            time.sleep(60)
+
+    def stalled(*arguments, **more):
+        Stalling()
+        return original(*arguments, **more)
+
+    setattr(owner, name, stalled)
+
+
 def lasts_longer(place, marker, seconds=0.3):
     """``module:name`` touches the file `marker` after it has done what it does, and then takes its time."""
     module, _, name = place.partition(":")

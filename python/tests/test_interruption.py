@@ -65,6 +65,18 @@ def test_interrupted_at_any_moment_it_leaves_everything_as_it_was(folder, moment
     assert folder_state(folder) == before
 
 
+def test_an_interruption_that_python_would_ignore_is_heard(folder):
+    before, marker = folder_state(folder), folder.with_name("marker")
+    prepare = [(processes.stalls_where_errors_are_ignored, "lumicrop.integrate_command:check_table", marker)]
+    with CommandProcess(folder, *GIVEN, *NO_PICTURE, "-q", prepare=prepare) as process:
+        wait_for(marker, process)
+        time.sleep(0.05)
+        process.send(signal.SIGINT)
+        ended = process.ended(10)
+    assert ended.status == 130 and is_one_line(ended.err) and "interrupted" in ended.err
+    assert folder_state(folder) == before
+
+
 def test_interrupted_while_it_draws_it_leaves_everything_as_it_was(folder):
     before, marker = folder_state(folder), folder.with_name("marker")
     with CommandProcess(folder, *GIVEN, "--json", prepare=[(processes.stalls_at, "lumicrop.report:draw_report", marker)]) as process:

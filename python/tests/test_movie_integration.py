@@ -10,7 +10,7 @@ from movie_files import Sample, read_locs, write_picasso, write_raw, write_thund
 
 import lumicrop
 from lumicrop.input_error import InputError
-from lumicrop import background_threads
+from lumicrop import background_threads, movie_integration
 from lumicrop.crop_window import crop_start
 from lumicrop.movie_integration import REASONS, count_movie
 from lumicrop.movies import open_movie
@@ -389,7 +389,8 @@ def test_csv_and_hdf5_of_the_same_detections_give_the_same_photons(tmp_path):
 
 def test_reading_counting_and_writing_overlap(tmp_path, monkeypatch):
     """While a part is counted, the next has been read already, and rows of earlier ones have been written."""
-    monkeypatch.setattr(background_threads, "ROWS_AT_ONCE", 10)
+    for module in (background_threads, movie_integration):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", 10)
     sample = Sample(tmp_path, n=300)
     sample.columns = {name: values[np.argsort(sample.columns["frame"])] for name, values in sample.columns.items()}
     events = []

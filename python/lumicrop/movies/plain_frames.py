@@ -15,6 +15,7 @@ from ..input_error import InputError
 from ..sources import Statement
 from .foreign_errors import explained
 from .movie import Movie
+from .recycled_memory import RecycledMemory
 
 #: Bytes asked of a file at a time: streams that decompress make a copy of what they are asked for.
 _STEP = 4 << 20
@@ -71,13 +72,15 @@ class PlainMovie(Movie):
         self._file = file
         self._stored = stored
         self._start = start
+        self._memory = RecycledMemory()
 
     def read(self, first: int, last: int) -> numpy.ndarray:
         with explained(self.path, f"frames {first} to {last - 1} cannot be read"):
-            frames = numpy.empty((last - first, *self.shape[1:]), self._stored)
+            frames = self._memory.empty((last - first, *self.shape[1:]), self._stored)
             self._file.seek(self._start + first * self.frame_bytes)
             fill(frames, self._file, self.path, first)
             return native(frames)
 
     def close(self) -> None:
+        self._memory.clear()
         self._file.close()

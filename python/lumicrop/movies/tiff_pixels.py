@@ -13,6 +13,7 @@ import numpy
 
 from .foreign_errors import explained
 from .plain_frames import fill, native
+from .recycled_memory import RecycledMemory
 
 _DECODERS = min(8, os.cpu_count() or 1)
 
@@ -48,6 +49,7 @@ class PlainPixels:
         self._shape = shape
         self._stored = stored
         self._open: tuple[int, BinaryIO] | None = None
+        self._memory = RecycledMemory()
 
     @classmethod
     def joined(cls, parts: Sequence[PlainPixels]) -> PlainPixels:
@@ -64,7 +66,7 @@ class PlainPixels:
     def read(self, first: int, last: int) -> numpy.ndarray:
         """Frames ``first`` to ``last - 1``, those without gaps between them at once."""
         stored = self._stored[0]
-        frames = numpy.empty((last - first, *self._shape), stored)
+        frames = self._memory.empty((last - first, *self._shape), stored)
         frame_bytes = stored.itemsize * self._shape[0] * self._shape[1]
         begins, files = self._starts[first:last], self._numbers[first:last]
         breaks = numpy.flatnonzero((numpy.diff(begins) != frame_bytes) | (numpy.diff(files) != 0)) + 1

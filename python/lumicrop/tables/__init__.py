@@ -109,7 +109,9 @@ def read_table(
 def _refuse_meaning(reader: type[Table], unit: str | None, first_pixel_at: float | None) -> None:
     for option, value in (("unit", unit), ("first-pixel-at", first_pixel_at)):
         if value is not None:
-            raise InputError(f"--{option} is for tables of no known program, read with --columns; {reader.format} has its own")
+            raise InputError(
+                f"--{option} is for tables of no known program, read with --columns; {reader.format} has its own"
+            )
 
 
 def output_paths(table: Table, out: Path | None) -> tuple[Path, list[Path]]:
