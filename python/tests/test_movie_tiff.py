@@ -208,3 +208,11 @@ def test_a_page_that_lacks_a_part_of_its_pixels_is_refused(tmp_path, options):
         for page in tiff.pages:
             page.tags["ImageLength"].overwrite(50_000)
     assert "page 0 is damaged: it lacks a part" in refusal(path)
+
+
+@pytest.mark.parametrize("compression, name", [(None, "not compressed"), ("zlib", "adobe deflate")])
+def test_how_pages_are_compressed_is_told(tmp_path, compression, name):
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, np.ones((2, 20, 20), "u2"), compression=compression)
+    with open_movie(path) as movie:
+        assert movie.details.endswith(f", {name}")

@@ -76,8 +76,7 @@ class Tiff(Movie):
             raise InputError(f"{path}: the pixels have no type that is known")
         shape = movie_shape(shape, frame_axis(shape, tuple(axes), path))
         super().__init__(path, shape, keyframe.dtype, pixel_size(self._tiff, path))
-        compression = getattr(keyframe.compression, "name", str(keyframe.compression)).lower().replace("_", " ")
-        self.details = f"{kind}, {'not compressed' if compression == 'none' else compression}"
+        self.details = f"{kind}, {_compression_name(int(keyframe.compression))}"
 
     def _stored(self, tiff: Any) -> numpy.dtype:
         return self.dtype.newbyteorder(tiff.byteorder)
@@ -183,6 +182,15 @@ class Tiff(Movie):
             self._pixels.close()
         if self._tiff is not None:
             self._tiff.close()
+
+
+def _compression_name(number: int) -> str:
+    """What tifffile calls it."""
+    try:
+        name = tifffile.COMPRESSION(number).name.lower().replace("_", " ")
+    except ValueError:
+        return f"compression {number}"
+    return "not compressed" if name == "none" else name
 
 
 def _opened(path: Path, alone: bool) -> tifffile.TiffFile:
