@@ -53,10 +53,7 @@ def run(
     with open_movie(movie_source) as movie:
         table = None
         if table_source is not None:
-            table = read_table(
-                table_source, request.columns, unit=request.unit, origin=request.origin, first_frame=request.first_frame,
-                first_pixel_at=request.first_pixel_at,
-            )  # fmt: skip
+            table = read_table(table_source, **request.reading)
         described = describe_input(movie, table)
         show_input(shown, movie, table)
         if table is not None:

@@ -124,10 +124,7 @@ def run(
         stage.begins(f"opening {Path(movie_source).name}")
         movie = opened.enter_context(open_movie(movie_source))
         stage.begins(f"reading {Path(table_source).name}")
-        table = read_table(
-            table_source, request.columns, unit=request.unit, origin=request.origin, first_frame=request.first_frame,
-            first_pixel_at=request.first_pixel_at,
-        )  # fmt: skip
+        table = read_table(table_source, **request.reading)
         files_read.watch([*movie.inputs, table.path, *table.companions])
         table.refuse_second_run()
         targets = _targets(movie, table, outputs, request, settings_file)

@@ -71,6 +71,11 @@ class Request:
         """The values that are said, by name."""
         return {name: getattr(self, name) for name in VALUES if getattr(self, name) is not None}
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the table is to be read, as arguments of `read_table`."""
+        return {name: getattr(self, name) for name in ("columns", "unit", "origin", "first_frame", "first_pixel_at")}
+
     def over(self, other: Request) -> Request:
         """This request, and where it says nothing, what `other` says."""
         missing = {name: value for name, value in other.said().items() if getattr(self, name) is None}

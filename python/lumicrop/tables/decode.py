@@ -89,9 +89,6 @@ class DecodeTable(Table):
                     columns[name] = values
         return as_data_frame(columns)
 
-    def written_paths(self, target: Path) -> list[Path]:
-        return [target]
-
     def writer(
         self, target: Path, added: Sequence[AddedColumn], record: Mapping[str, Any], files: OutputFiles
     ) -> TableWriter:

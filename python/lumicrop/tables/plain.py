@@ -158,9 +158,6 @@ class DataFrameTable(_MappedTable):
     def data(self) -> pandas.DataFrame:
         return self._frame
 
-    def written_paths(self, target: Path) -> list[Path]:
-        return [target]
-
     def writer(
         self, target: Path, added: Sequence[AddedColumn], record: Mapping[str, Any], files: OutputFiles
     ) -> TableWriter:

@@ -124,9 +124,6 @@ class SmapTable(Table):
                     columns[name] = values.reshape(-1) if len(self) else numpy.empty(0)
         return as_data_frame(columns)
 
-    def written_paths(self, target: Path) -> list[Path]:
-        return [target]
-
     def writer(
         self, target: Path, added: Sequence[AddedColumn], record: Mapping[str, Any], files: OutputFiles
     ) -> TableWriter:

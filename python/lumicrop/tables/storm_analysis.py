@@ -71,9 +71,6 @@ class StormAnalysisTable(Table):
             frames = Frames(file, self.path)
             return as_data_frame({"frame": numpy.repeat(frames.numbers, frames.rows)} | frames.all_columns())
 
-    def written_paths(self, target: Path) -> list[Path]:
-        return [target]
-
     def writer(
         self, target: Path, added: Sequence[AddedColumn], record: Mapping[str, Any], files: OutputFiles
     ) -> TableWriter:

@@ -216,9 +216,9 @@ class Table(ABC):
     def data(self) -> pandas.DataFrame:
         """Every column of the file, with the file's names and units, one row per detection in the file's order."""
 
-    @abstractmethod
     def written_paths(self, target: Path) -> list[Path]:
         """Every file that `writer` makes for an output table `target`, the table itself last."""
+        return [target]
 
     @abstractmethod
     def writer(

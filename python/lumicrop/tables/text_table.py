@@ -76,9 +76,6 @@ class TextTable(Table):
     def data(self) -> pandas.DataFrame:
         return self._file.data()
 
-    def written_paths(self, target: Path) -> list[Path]:
-        return [target]
-
     def writer(
         self, target: Path, added: Sequence[AddedColumn], record: Mapping[str, Any], files: OutputFiles
     ) -> TableWriter:
