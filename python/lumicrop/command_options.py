@@ -164,7 +164,7 @@ Offset = Annotated[
     float | None, _option("Counts of a pixel without light. Default: from metadata, else 0 (assumed).", **_CAMERA)
 ]
 Qe = Annotated[
-    float | None, _option("Quantum efficiency. Default: 1, as Picasso's tables mean it; else assumed.", **_CAMERA)
+    float | None, _option("Quantum efficiency. Default: 1, as tables of photoelectrons (Picasso's) mean it; else assumed.", **_CAMERA)
 ]
 SigmaNm = Annotated[
     float | None, _option("Width of the PSF in nm, for every detection. Default: the table's widths.", **_COUNTING)
@@ -192,7 +192,9 @@ Origin = Annotated[
 FirstFrame = Annotated[
     int | None, _option("Number of the movie's first frame in the table. Default: by its format.", **_READING)
 ]
-SwapXY = Annotated[bool | None, _option("Take the table's x for y and its y for x.", "--swap-xy", **_READING)]
+SwapXY = Annotated[
+    bool | None, _option("Take the table's x for y and its y for x.", "--swap-xy/--no-swap-xy", **_READING)
+]
 Strict = Annotated[bool, _option("Refuse a table with a row that cannot have photons.", "--strict", **_READING)]
 CheckOrigin = Annotated[
     bool,

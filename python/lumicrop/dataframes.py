@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy
 import pandas
 
 from ._context import Context
+from .input_error import InputError
 from .input_files import refuse_pipe
 from .movie_integration import CHUNK_BYTES, added_columns, added_values, count_movie
 from .movies import Movie, open_movie, split_name
@@ -128,7 +130,10 @@ def integrate_movie(
     """
     from .run_summary import describe_settings
 
-    size = (size, size) if isinstance(size, (int, numpy.integer)) else size
+    if size is not None:
+        size = _pair("size", size, operator.index)
+    if pixel_nm is not None:
+        pixel_nm = _pair("pixel_nm", pixel_nm, float)
     request = Request(
         method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
         background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy or None, padding=padding, spline=spline,
@@ -162,3 +167,12 @@ def integrate_movie(
     data = pandas.concat([data, pandas.DataFrame(new, index=data.index)], axis=1)
     data.attrs["lumicrop"] = describe_settings(settings)
     return data
+
+
+def _pair(name: str, value: Any, number: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """(y, x), of one number or two."""
+    try:
+        y, x = (value, value) if numpy.ndim(value) == 0 else value
+        return number(y), number(x)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {value!r}, expected a number or a pair (y, x)") from None

@@ -97,11 +97,13 @@ def _columns(table: Table, settings: Settings, x, y, sigma_x, sigma_y) -> dict[s
         if table.z_nm is not None:
             columns["z_fit"] = table.z_nm
     elif settings.sigma.value == "table":
+        is_round = sigma_x is sigma_y and (table.length_unit == "nm" or pixel_x == pixel_y)
         sigma_x, sigma_y = table.to_nm(sigma_x, pixel_x), table.to_nm(sigma_y, pixel_y)
         if settings.model.value == "gauss":
             columns |= {"sigma_x_fit": sigma_x, "sigma_y_fit": sigma_y}
         else:
-            columns["sigma_fit"] = numpy.sqrt(numpy.abs(sigma_x * sigma_y)) if table.has_two_widths else sigma_x
+            columns["sigma_fit"] = sigma_x if is_round else numpy.sqrt(numpy.abs(sigma_x * sigma_y))
     if settings.psf_angle_deg.value == "table":
-        columns["sigma_angle"] = table.angle_deg
+        # x and y exchanged are a mirror image.
+        columns["sigma_angle"] = -table.angle_deg if settings.swap_xy.value else table.angle_deg
     return columns

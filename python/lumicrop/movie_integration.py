@@ -193,11 +193,11 @@ def count_movie(
                 WriteBehind(writer, lambda start, stop: added_values(result, columns, slice(start, stop)), len(table))
             )
         count = _Counting(settings, result, context, stack.enter_context(_one_thread(context)))
-        ahead = stack.enter_context(ReadAhead(parts.read()))
+        ahead = stack.enter_context(ReadAhead(parts.read(), depth=2 if parts.are_small else 1))
         without_crop, finished = len(table) - parts.n_rows, 0
         for number, (rows, first, frames) in enumerate(ahead):
-            count(rows, first, frames, in_a_hurry=ahead.is_ahead)
             done = parts.stops[number]
+            count(rows, first, frames, in_a_hurry=ahead.is_ahead or done == parts.n_rows)
             if done - finished >= ROWS_AT_ONCE or done == parts.n_rows:
                 count_neighbours(result, parts.rows[finished:done], settings.size.value)
                 finished = done
@@ -222,6 +222,8 @@ class _Parts:
         How many they are.
     stops : list of int
         How many of `rows` are done after each part.
+    are_small : bool
+        False where one block of the movie is more than a part should hold.
     """
 
     def __init__(self, movie: Movie, result: MovieResult, chunk_bytes: int) -> None:
@@ -233,6 +235,7 @@ class _Parts:
             order = numpy.argsort(frames, kind="stable")
             rows, frames = rows[order], frames[order]
         self.n_rows = len(rows)
+        self.are_small = movie.block_frames * movie.frame_bytes <= chunk_bytes
         self._spans = list(_spans(frames, movie, chunk_bytes))
         self.rows = rows
         self.stops = [stop for _, stop, _, _ in self._spans]
@@ -293,6 +296,7 @@ class _Counting:
 
     def __call__(self, rows: numpy.ndarray | slice, first: int, frames: numpy.ndarray, in_a_hurry: bool) -> None:
         result, detections, settings = self._result, self._result.detections, self._settings
+        columns = {name: values[rows] for name, values in detections.columns.items()}
         begun = time.perf_counter()
         counted = lumicrop.integrate(
             [lumicrop.Channel(frames, **self._channel)],
@@ -301,15 +305,15 @@ class _Counting:
             Y0=result.Y0[rows],
             origin=settings.origin.value,
             context=self._context if in_a_hurry else self._one_thread,
-            **{name: values[rows] for name, values in detections.columns.items()},
+            **columns,
         )
         result.seconds_computing += time.perf_counter() - begun
-        result.photons[rows] = counted.photons
+        result.photons[rows] = numpy.where(numpy.isfinite(counted.photons), counted.photons, numpy.nan)
         result.background[rows] = counted.background * self._to_photons
         result.psf_sum[rows] = counted.psf_sum
         result.denominator[rows] = counted.denominator
         result.flags[rows] = counted.flags
-        result.reason[rows] = _reasons(counted.photons, counted.flags)
+        result.reason[rows] = _reasons(counted.photons, counted.flags, columns)
         result.n_frames_read += len(frames)
 
 
@@ -325,14 +329,14 @@ def count_neighbours(result: MovieResult, rows: numpy.ndarray, size: tuple[int, 
     )
 
 
-def _reasons(photons: numpy.ndarray, flags: numpy.ndarray) -> numpy.ndarray:
-    """Why the library gave no number; infinite photons, of an infinite pixel, count as none."""
-    flag = lumicrop.Flag
-    words = numpy.select(
-        [numpy.isfinite(photons), (flags & flag.DATA_NOT_FINITE) != 0, (flags & flag.PARAMETER_NAN) != 0],
-        [0, _DATA_NAN, _PARAMETER_NAN],
-        _NO_PSF,
-    )
+def _reasons(photons: numpy.ndarray, flags: numpy.ndarray, fitted: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
+    """Why the library gave no number; infinite photons, of an infinite pixel or background, count as none."""
+    counted = numpy.isfinite(photons)
+    if counted.all():
+        return numpy.zeros(len(photons), numpy.uint8)
+    all_finite = numpy.logical_and.reduce([numpy.isfinite(values) for values in fitted.values()] or [counted | True])
+    in_data = (flags & lumicrop.Flag.DATA_NOT_FINITE) != 0
+    words = numpy.select([counted, in_data, ~all_finite], [0, _DATA_NAN, _PARAMETER_NAN], _NO_PSF)
     return words.astype(numpy.uint8)
 
 

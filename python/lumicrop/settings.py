@@ -113,8 +113,8 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
     stated = [*movie.statements, *table.statements]
     method = _one_of(request, "method", METHODS, Setting("filter", "default"))
     filtered = method.value == "filter"
-    model = _model(request, table) if filtered else _UNUSED
     pixel_nm = _pixel_size(request, stated, needed=filtered or table.length_unit == "nm")
+    model = _model(request, table, pixel_nm.value) if filtered else _UNUSED
     sigma = _sigma(request, table, model.value) if model.value in ("isogauss", "gauss") else _UNUSED
     return Settings(
         method=method,
@@ -190,7 +190,7 @@ def _finite(name: str, setting: Setting) -> Setting:
     return _checked(name, setting, lambda value: True, "a finite number")
 
 
-def _model(request: Request, table: Table) -> Setting:
+def _model(request: Request, table: Table, pixel_nm: tuple[float, float]) -> Setting:
     if request.spline is not None:
         if request.model not in (None, "spline"):
             raise InputError(f"--spline needs --model spline, not {request.model}")
@@ -199,9 +199,16 @@ def _model(request: Request, table: Table) -> Setting:
         raise InputError("--model spline needs the measured PSF: --spline FILE.npz with tx, ty, tz and coefficients")
     if request.sigma_nm is None and table.sigma_x is not None and table.has_two_widths:
         default = Setting("gauss", f"{table.path.name} has {table.width_names}")
+    elif request.sigma_nm is None and table.sigma_x is not None and _is_oblong(table, pixel_nm):
+        default = Setting("gauss", f"{table.path.name} has widths in pixels, which are not square")
     else:
         default = Setting("isogauss", "default")
     return _one_of(request, "model", MODELS, default)
+
+
+def _is_oblong(table: Table, pixel_nm: tuple[float, float]) -> bool:
+    """Whether one width in pixels is two in nanometres."""
+    return table.length_unit == "px" and pixel_nm[0] != pixel_nm[1]
 
 
 def _pixel_size(request: Request, stated: list[Statement], needed: bool) -> Setting:
@@ -281,7 +288,7 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
         if setting.value < 1 or setting.value != int(setting.value):
             raise InputError(f"{setting.source} is {setting.value:g}, expected a whole number above 0: give --size")
         return Setting((int(setting.value),) * 2, setting.source)
-    sigma_px = typical_sigma_px(request.sigma_nm, table, pixel_nm.value)
+    sigma_px = _typical_sigma_px(request, table, pixel_nm.value)
     if sigma_px is None:
         raise InputError("nobody states a crop size, and no PSF width is known to derive it from: give --size")
     size = max(5, 2 * math.ceil(3 * min(sigma_px, 1e6)) + 1)
@@ -292,18 +299,20 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
     return Setting((size, size), f"2 ceil(3 sigma) + 1, sigma = {sigma_px:.2f} px", assumed=True)
 
 
-def typical_sigma_px(sigma_nm: float | None, table: Table, pixel_nm: tuple[float, float] | None) -> float | None:
+def _typical_sigma_px(request: Request, table: Table, pixel_nm: tuple[float, float] | None) -> float | None:
     """The PSF's usual width [px]: the given one, else the median of the wider of each detection's two.
 
     None where neither is known, or nanometres without a pixel size.
     """
-    if sigma_nm is not None:
-        return sigma_nm / min(pixel_nm) if pixel_nm else None
+    if request.sigma_nm is not None:
+        return request.sigma_nm / min(pixel_nm) if pixel_nm else None
     if table.sigma_x is None or (table.length_unit == "nm" and pixel_nm is None):
         return None
-    pixel_y, pixel_x = pixel_nm or (None, None)
+    along_y, along_x = pixel_nm or (None, None)
+    if request.swap_xy:
+        along_y, along_x = along_x, along_y
     widths = numpy.maximum(
-        numpy.abs(table.to_px(table.sigma_x, pixel_x)), numpy.abs(table.to_px(table.sigma_y, pixel_y))
+        numpy.abs(table.to_px(table.sigma_x, along_x)), numpy.abs(table.to_px(table.sigma_y, along_y))
     )
     finite = widths[numpy.isfinite(widths)]
     return float(numpy.median(finite)) if finite.size else None

@@ -114,8 +114,11 @@ def read_settings(path: Path) -> SavedRun:
 
 def _relative(name: str | Path, folder: Path) -> str:
     path, mark, dataset = str(name).partition(_DATASET)
-    try:
-        path = os.path.relpath(path, folder)
+    try:  # by real folders: the system does not go back from a link the way that it came
+        folder = os.path.realpath(folder)
+        path = os.path.relpath(
+            os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path)), folder
+        )
     except ValueError:  # another drive
         path = os.path.abspath(path)
     return path + mark + dataset
@@ -132,6 +135,8 @@ def _value(path: Path, name: str, value: Any) -> Any:
         raise InputError(f"{path}: {name} is {value!r}, expected {expected}")
     if isinstance(value, list):
         return tuple(value) if name == "size" else tuple(float(number) for number in value)
+    if name == "size":
+        return value, value
     return float(value) if name in _NUMBERS else value
 
 
@@ -157,7 +162,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("method", "model", "origin", "padding", "unit"), _WORD),
     **dict.fromkeys(_NUMBERS, (_is_number, "a number")),
     "pixel_nm": (lambda value: _is_number(value) or _pair_of(_is_number)(value), "a number, or [y, x]"),
-    "size": (_pair_of(_is_whole), "[rows, columns]"),
+    "size": (lambda value: _is_whole(value) or _pair_of(_is_whole)(value), "a whole number, or [rows, columns]"),
     "first_frame": (_is_whole, "a whole number"),
     "swap_xy": (lambda value: isinstance(value, bool), "true or false"),
     "spline": (lambda value: isinstance(value, str), "the name of a file"),

@@ -131,3 +131,13 @@ def test_a_picture_is_a_movie_of_one_frame(tmp_path):
     path = write_raw(tmp_path / "movie.raw", picture[None], **CAMERA | {"Sensitivity": 1, "Baseline": 0})
     same = lumicrop.integrate_movie(path, table, **options)
     np.testing.assert_array_equal(data["lumicrop_photons"], same["lumicrop_photons"])
+
+
+def test_sizes_are_numbers_or_pairs(sample):
+    _, movie, table = sample
+    one = lumicrop.integrate_movie(movie, table, size=7, pixel_nm=100, check_origin=False)
+    two = lumicrop.integrate_movie(movie, table, size=[7, 7], pixel_nm=np.array([100, 100]), check_origin=False)
+    assert one.equals(two)
+    for wrong in ({"size": 7.5}, {"size": (1, 2, 3)}, {"pixel_nm": "wide"}):
+        with pytest.raises(lumicrop.InputError, match="expected a number or a pair"):
+            lumicrop.integrate_movie(movie, table, check_origin=False, **wrong)

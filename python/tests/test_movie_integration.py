@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import oracle
+import pandas
 import pytest
 import tifffile
 from movie_files import Sample, read_locs, write_picasso, write_raw, write_thunderstorm
@@ -417,3 +418,69 @@ def test_reading_counting_and_writing_overlap(tmp_path, monkeypatch):
     assert sum(rows for kind, rows in events if kind == "write") == 300 and kinds[-1] == "end"
     assert kinds[: kinds.index("counted")].count("read") >= 2  # ahead of the counting
     assert kinds.index("write") < len(kinds) - kinds[::-1].index("read")  # before the last part was read
+
+
+def test_exchanged_axes_are_a_mirror_image_also_of_a_turned_psf(tmp_path):
+    """A table with an angle, of a movie whose rows and columns were exchanged, counts as the movie before."""
+    sample = Sample(tmp_path)
+    columns = pandas.DataFrame(sample.columns | {"angle": np.random.default_rng(3).uniform(-80, 80, sample.n)})
+    known = {"pixel_nm": 100.0, "gain": 0.5, "offset": 100.0, "size": (7, 7)}
+    named = {"x": "x", "y": "y", "frame": "frame", "sigma_x": "sx", "sigma_y": "sy", "background": "bg", "angle": "angle"}
+    table = read_table(columns, named, unit="px", origin="first_pixel", first_frame=0)
+    results = []
+    for frames, swap in ((sample.movie, None), (np.ascontiguousarray(sample.movie.transpose(0, 2, 1)), True)):
+        movie = open_movie(frames)
+        results.append(count_movie(movie, table, resolve(Request(swap_xy=swap, **known), movie, table), context=CPU))
+    straight, exchanged = results
+    assert straight.integrated.sum() > 150
+    np.testing.assert_allclose(exchanged.photons, straight.photons, rtol=1e-4, atol=0.05)
+
+
+def test_one_width_in_pixels_that_are_not_square_is_two_in_nanometres(tmp_path):
+    """What is round on the camera stays round on it: the pixel's shape changes no photon."""
+    sample = Sample(tmp_path)
+    table = read_table(
+        pandas.DataFrame(sample.columns), {"x": "x", "y": "y", "frame": "frame", "sigma": "sx", "background": "bg"},
+        unit="px", origin="first_pixel", first_frame=0,
+    )  # fmt: skip
+    movie = open_movie(sample.movie)
+    known = {"gain": 0.5, "offset": 100.0, "size": (7, 7)}
+    square, oblong = (
+        count_movie(movie, table, resolve(Request(pixel_nm=pixel, **known), movie, table), context=CPU)
+        for pixel in (100.0, (100.0, 200.0))
+    )
+    np.testing.assert_allclose(oblong.photons, square.photons, rtol=1e-4, atol=0.05)
+
+
+def test_infinities_have_no_photons_and_the_right_reason(tmp_path):
+    movie = np.full((1, 20, 60), 5, "f4")
+    movie[0, 5, 5] = np.inf
+    columns = {
+        "frame": [0] * 4,
+        "x": [5.0, 15, 25, 35],
+        "y": [5.0] * 4,
+        "sx": [1.0, 1, np.inf, 1],
+        "sy": [1.0] * 4,
+        "bg": [0, np.inf, 0, 0],
+    }
+    table = write_picasso(tmp_path / "locs.hdf5", **columns)
+    result = counted(write_raw(tmp_path / "movie.raw", movie, Pixelsize=100), table, Request(size=(5, 5)))
+    assert np.isnan(result.photons[:3]).all() and np.isfinite(result.photons[3])
+    words = ["pixel is not a number", "fitted value is not a number", "fitted value is not a number", ""]
+    assert [REASONS[index] for index in result.reason] == words
+
+
+def test_the_last_part_is_counted_by_all_threads(tmp_path, monkeypatch):
+    """Nothing is left to be read then."""
+    sample, used = Sample(tmp_path), []
+    integrate = lumicrop.integrate
+
+    def spy(*arguments, context, **more):
+        used.append(context.info.threads)
+        return integrate(*arguments, context=context, **more)
+
+    monkeypatch.setattr(lumicrop, "integrate", spy)
+    table = read_table(sample.table_path)
+    with open_movie(sample.movie_path) as movie, lumicrop.Context("cpu", threads=2) as context:
+        count_movie(movie, table, resolve(Request(size=(7, 7)), movie, table), context=context, chunk_bytes=1)
+    assert used[-1] == 2 and len(used) > 20

@@ -1,6 +1,7 @@
 """Memory is used again only when nobody holds the array that lies in it, nor a view of it."""
 
 import gc
+import os
 import threading
 
 import numpy as np
@@ -79,3 +80,23 @@ def test_threads_never_share_an_array():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_forked_child_has_a_copy():
+    array = RecycledMemory().empty(SHAPE, np.uint16)
+    array[...] = 7
+    child = os.fork()
+    if child == 0:
+        array[...] = 9
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (array == 7).all()
+
+
+def test_what_comes_back_after_the_end_is_not_kept():
+    memory = RecycledMemory()
+    array = memory.empty(SHAPE, np.uint16)
+    memory.close()
+    array[...] = 3
+    del array
+    assert not memory._spare

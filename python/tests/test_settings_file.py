@@ -1,6 +1,7 @@
 """A run's settings as a file: what is read back is what was used, and a wrong line is named."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -70,8 +71,8 @@ def test_what_is_given_has_precedence_and_keeps_its_source(tmp_path):
         ("gain: high", "gain is 'high', expected a number"),
         ("gain: true", "gain is True, expected a number"),
         ("gain: .nan", "gain is nan, expected a number"),
-        ("size: 7", "size is 7, expected [rows, columns]"),
-        ("size: [7, 7.5]", "expected [rows, columns]"),
+        ("size: nine", "size is 'nine', expected a whole number, or [rows, columns]"),
+        ("size: [7, 7.5]", "expected a whole number, or [rows, columns]"),
         ("pixel_nm: [1, 2, 3]", "expected a number, or [y, x]"),
         ("first_frame: 0.5", "expected a whole number"),
         ("columns: [x, y]", "expected a list of 'quantity: column name' lines"),
@@ -107,3 +108,19 @@ def test_numbers_and_names_survive_to_the_last_digit(tmp_path_factory, number, n
     run = saved(folder / "run.yaml", Request(columns={"x": name}), offset=number)
     assert run.request.offset == number and math.copysign(1, run.request.offset) == math.copysign(1, number)
     assert run.request.columns == {"x": name}
+
+
+def test_a_size_may_be_one_number(tmp_path):
+    (tmp_path / "run.yaml").write_text("size: 9\n")
+    assert read_settings(tmp_path / "run.yaml").request.size == (9, 9)
+
+
+def test_files_are_found_again_from_a_folder_behind_a_link(tmp_path):
+    """The system goes back from a linked folder to where that really lies."""
+    (tmp_path / "real" / "deep" / "out").mkdir(parents=True)
+    (tmp_path / "movies").mkdir()
+    movie = tmp_path / "movies" / "movie.tif"
+    movie.touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deep" / "out")
+    run = saved(tmp_path / "link" / "run.yaml", movie=str(movie))
+    assert Path(run.movie).samefile(movie)

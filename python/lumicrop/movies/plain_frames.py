@@ -82,5 +82,5 @@ class PlainMovie(Movie):
             return native(frames)
 
     def close(self) -> None:
-        self._memory.clear()
+        self._memory.close()
         self._file.close()

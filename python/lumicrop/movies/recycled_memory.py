@@ -17,6 +17,8 @@ import numpy
 _MOST_SPARE = 8
 #: Smaller arrays are not worth it: the allocator has room for them at hand.
 _SMALLEST = 1 << 20
+#: Memory of this process alone: a child made by ``fork`` gets a copy, as of any array.
+_OWN = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 
 
 class RecycledMemory:
@@ -27,6 +29,7 @@ class RecycledMemory:
 
     def __init__(self) -> None:
         self._spare: deque[mmap.mmap] = deque(maxlen=_MOST_SPARE)
+        self._closed = False
 
     def empty(self, shape: tuple[int, ...], dtype: numpy.dtype) -> numpy.ndarray:
         """An array of any content, as `numpy.empty` makes it."""
@@ -36,7 +39,7 @@ class RecycledMemory:
         memory = self._take(n_bytes)
         # Views of views lead back to this array, as it is none of another one: while one is held, so is it.
         whole = numpy.frombuffer(memory, numpy.uint8, n_bytes)
-        weakref.finalize(whole, self._spare.append, memory).atexit = False
+        weakref.finalize(whole, self._take_back, memory).atexit = False
         return whole.view(dtype).reshape(shape)
 
     def _take(self, n_bytes: int) -> mmap.mmap:
@@ -47,8 +50,13 @@ class RecycledMemory:
                 break
             if len(memory) >= n_bytes:
                 return memory
-        return mmap.mmap(-1, n_bytes)
+        return mmap.mmap(-1, n_bytes, **_OWN)
 
-    def clear(self) -> None:
-        """Give what waits back to the system."""
+    def _take_back(self, memory: mmap.mmap) -> None:
+        if not self._closed:
+            self._spare.append(memory)
+
+    def close(self) -> None:
+        """Give what waits back to the system, and what comes back later too."""
+        self._closed = True
         self._spare.clear()

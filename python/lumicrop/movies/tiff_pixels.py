@@ -83,12 +83,16 @@ class PlainPixels:
     def _file(self, number: int) -> BinaryIO:
         """The file, opened; only one is open at a time, as there may be thousands."""
         if self._open is None or self._open[0] != number:
-            self.close()
+            self._close_file()
             self._open = (number, open(self._paths[number], "rb", buffering=0))
         return self._open[1]
 
     def close(self) -> None:
         """Close the file. Allowed more than once."""
+        self._memory.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
         if self._open is not None:
             self._open[1].close()
             self._open = None

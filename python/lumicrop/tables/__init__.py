@@ -19,7 +19,9 @@ from .elyra import ElyraTable
 from .insight3 import Insight3Table
 from .nanoimager import NanoimagerTable
 from .picasso import PicassoTable
-from .plain import DataFrameTable, PlainTable, plain_writer
+from .plain import DataFrameTable, PlainTable
+from .plain_writer import SUFFIXES as PLAIN_SUFFIXES
+from .plain_writer import plain_writer
 from .rapidstorm import RapidstormTable
 from .smap import SmapTable
 from .smlmlp import SmlmlpTable
@@ -39,8 +41,6 @@ READERS: tuple[type[Table], ...] = (
     RapidstormTable, ElyraTable, SmlmlpTable, ThunderstormTable, NanoimagerTable,
 )  # fmt: skip
 
-#: What any table can be written as, besides its own format.
-PLAIN_SUFFIXES = (".csv", ".parquet")
 _HEAD_BYTES = 1 << 16
 
 

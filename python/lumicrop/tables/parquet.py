@@ -136,6 +136,8 @@ class ParquetWriter(TableWriter):
         return pyarrow.Table.from_batches(taken)
 
     def close(self) -> None:
+        if hasattr(self._batches, "close"):
+            self._batches.close()  # and with it the file that is read
         with room_for(self._target):
             self._writer.close()
 

@@ -76,7 +76,11 @@ class CsvWriter(TableWriter):
         names = [*map(str, data.columns), *map(titled, added)]
         self._output = TextOutput(path, target)
         header = ",".join(cell_text_of(name, self._spelling.delimiter) for name in names) + "\n"
-        self._output.write(header.encode("utf-8", errors="surrogateescape"))
+        try:
+            self._output.write(header.encode("utf-8", errors="surrogateescape"))
+        except BaseException:
+            self._output.close()
+            raise
 
     def write(self, values: Mapping[str, numpy.ndarray]) -> None:
         n = len(values[self._added[0].name])

@@ -47,7 +47,11 @@ class TextWriter(TableWriter):
         self._blocks = iter(source.rows())
         self._rows = pyarrow.array([], pyarrow.binary())  # of the block at hand, those not written yet
         self._output = TextOutput(path, target)
-        self._output.write(head)
+        try:
+            self._output.write(head)
+        except BaseException:
+            self._output.close()
+            raise
 
     def write(self, values: Mapping[str, numpy.ndarray]) -> None:
         cells = [
