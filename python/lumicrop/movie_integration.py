@@ -281,7 +281,7 @@ def _one_thread(context: lumicrop.Context) -> AbstractContextManager[lumicrop.Co
     """
     if context.info.backend != "cpu" or context.info.threads == 1:
         return nullcontext(context)
-    return lumicrop.Context("cpu", threads=1, instruction_set=context.info.instruction_set)
+    return lumicrop.Context(backend="cpu", threads=1, instruction_set=context.info.instruction_set)
 
 
 class _Counting:

@@ -29,7 +29,7 @@ def read_documents(path: Path) -> list[dict[str, Any]]:
         The file cannot be read.
     """
     found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > _LARGEST:
         raise InputError(f"{path}: this is no yaml file of a few lines")
     try:
         documents = [

@@ -207,7 +207,7 @@ def test_the_budget_and_the_device_reach_the_context(tmp_path, monkeypatch):
         "--memory-budget",
         "1.5G",
     )
-    assert made == [{"backend": "cpu", "threads": 0, "device": 0, "memory_budget": 3 << 29}]
+    assert made[0] == {"backend": "cpu", "threads": 0, "device": 0, "memory_budget": 3 << 29}
 
 
 @pytest.mark.cuda

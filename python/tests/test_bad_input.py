@@ -234,7 +234,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, sample, name, content):
 
 @pytest.mark.parametrize(
     "text, place",
-    [("", "no file of settings"), ("[1]", "'key: value'"), ("a: 1", "no setting 'a'"), ("size: 7", "size is 7"), ("gain: high", "gain is 'high'"),
+    [("", "no file of settings"), ("[1]", "'key: value'"), ("a: 1", "no setting 'a'"), ("size: seven", "size is 'seven'"), ("gain: high", "gain is 'high'"),
      ("movie: 5", "movie is 5"), ("swap_xy: maybe", "swap_xy"), ("method: guess", "guess"), ("a: b: c", "line 1"), ("\0", "yaml"),
      ("gain: .nan", "gain is nan"), ("size: [7, 7]\n---\nsize: [7, 7]", "no file of settings"), ("padding: soft", "soft"),
      ("size: [1000000000, 7]", "1000000000"), ("spline: no.npz", "no.npz")],
