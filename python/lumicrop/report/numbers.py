@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy
+from scipy.stats import rankdata
 
 from .run import Run
 
@@ -56,18 +57,7 @@ def _rank_correlation(one: numpy.ndarray, other: numpy.ndarray) -> float:
     """Spearman's: outliers, of which real tables have many, do not make it."""
     if one.size < 3 or one.min() == one.max() or other.min() == other.max():
         return float("nan")
-    return float(numpy.corrcoef(_ranks(one), _ranks(other))[0, 1])
-
-
-def _ranks(values: numpy.ndarray) -> numpy.ndarray:
-    """Ranks from 0; equal values share the mean of theirs."""
-    order = numpy.argsort(values)
-    ordered = values[order]
-    begins = numpy.concatenate([[True], ordered[1:] != ordered[:-1]])
-    edges = numpy.append(numpy.flatnonzero(begins), values.size)
-    ranks = numpy.empty(values.size)
-    ranks[order] = ((edges[:-1] + edges[1:] - 1) / 2)[numpy.cumsum(begins) - 1]
-    return ranks
+    return float(numpy.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
 def spread(values: numpy.ndarray) -> tuple[float, float, float]:
