@@ -266,11 +266,28 @@ enum {
 /** How photons are counted. */
 typedef int32_t lumicrop_method;
 enum {
-    LUMICROP_SUM = 1,   /**< sum of the pixels above the median of the border pixels */
-    LUMICROP_FILTER = 2 /**< projection on the fitted PSF p: sum p (crop - b) / sum p^2, with b = os_fit * qe / gain */
+    LUMICROP_SUM = 1,     /**< sum of the pixels above the background, by default the median of the border pixels */
+    LUMICROP_FILTER = 2,  /**< projection on the fitted PSF p: sum p (crop - b) / sum p^2, b by default os_fit * qe / gain */
+    LUMICROP_JOINT = 3,   /**< photons and background together by least squares, all pixels alike */
+    LUMICROP_OPTIMAL = 4, /**< least squares weighted by the inverse of the pixels' variance, which the fit itself tells, iterated three
+                               times (Horne 1986, PASP 98:609; Naylor 1998, MNRAS 296:339); background by default fitted */
+    LUMICROP_MLE = 5      /**< maximum of the Poisson likelihood, with read noise by Huang et al. 2013 (Nat. Methods 10:653); background by
+                               default fitted */
 };
 
-/** PSF model of the filter. */
+/** What is subtracted from each pixel. */
+typedef int32_t lumicrop_background;
+enum {
+    LUMICROP_BACKGROUND_DEFAULT = 0,       /**< SUM: BORDER_MEDIAN; FILTER: COLUMN; JOINT, OPTIMAL, MLE: FITTED */
+    LUMICROP_BACKGROUND_BORDER_MEDIAN = 1, /**< median of the border pixels */
+    LUMICROP_BACKGROUND_CORRECTED_MEDIAN = 2, /**< the same, corrected for the skewness of counted light, whose median lies below its mean;
+                                                needs the camera's numbers to be right */
+    LUMICROP_BACKGROUND_COLUMN = 3,        /**< os_fit [photon/px] */
+    LUMICROP_BACKGROUND_MAP = 4,           /**< background_map [photon/px], each pixel its own */
+    LUMICROP_BACKGROUND_FITTED = 5         /**< fitted together with the photons. JOINT (which has no other), OPTIMAL, MLE */
+};
+
+/** PSF model of FILTER, JOINT, OPTIMAL and MLE. */
 typedef int32_t lumicrop_model;
 enum {
     LUMICROP_ISOGAUSS = 1, /**< pixel-integrated isotropic Gaussian (Smith et al. 2010, Nat. Methods 7:373) */
@@ -312,6 +329,18 @@ typedef struct lumicrop_channel {
     double psf_sigma_y_nm;        /**< GAUSS without sigma_y_fit and sigma_fit: sigma along its own y axis [nm] */
     double psf_theta_deg;         /**< GAUSS without sigma_angle: its angle [degrees]; default 0 */
     const lumicrop_spline* spline; /**< SPLINE: the PSF; default NULL */
+    lumicrop_background background; /**< default by method */
+    int32_t reserved;             /**< 0 */
+    double em_gain;               /**< mean multiplication before the read-out, at least 1; default 1, none. Above 1 divides the electrons and
+                                       doubles the variance of counting (Robbins & Hadwen 2003) */
+    double read_noise;            /**< standard deviation of the read-out [e-], after multiplication; finite, not negative; default 0 */
+    double saturation;            /**< raw counts from which a pixel is saturated, which is flagged; default infinity, none */
+    const lumicrop_array* offset_map; /**< counts of each pixel without light, instead of camera_offset; F32 or F64, (frame_height,
+                                       frame_width). All maps: NULL, the default, for none; a NaN masks its pixel */
+    const lumicrop_array* gain_map; /**< [e-/ADU] of each pixel, instead of gain, above 0; likewise */
+    const lumicrop_array* read_variance_map; /**< variance of each pixel's read-out [e-^2], instead of read_noise, not negative; likewise */
+    const lumicrop_array* bad_pixels; /**< U8, (frame_height, frame_width): not 0 masks the pixel, which takes no part in any sum or median */
+    const lumicrop_array* background_map; /**< MAP: background [photon/px], F32 or F64, (1, frame_height, frame_width) or one a frame */
 } lumicrop_channel;
 
 /** Fills `channel` with defaults. Errors: INVALID_ARGUMENT for NULL or a size below the first release's. */
@@ -357,13 +386,17 @@ LUMICROP_API lumicrop_status lumicrop_detections_init(lumicrop_detections* detec
 enum {
     LUMICROP_FLAG_TRUNCATED = 1 << 0,      /**< SUM: some pixels are padding; every method: the crop reaches beyond the frame, where that
                                                 is known (GATHERED, or padding by GEOMETRY) */
+    LUMICROP_FLAG_MASKED = 1 << 1,         /**< a pixel is masked (bad_pixels, or NaN in a map): photons are those of the whole crop where the PSF
+                                                is known, else of the pixels left */
+    LUMICROP_FLAG_SATURATED = 1 << 2,      /**< a pixel has reached the saturation, and is counted as it is: photons are too few */
     LUMICROP_FLAG_DATA_NOT_FINITE = 1 << 3, /**< a NaN or infinite pixel outside the padding: photons are NaN or infinite */
     LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< FILTER: a parameter that the model uses is NaN: photons are NaN */
     LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< FILTER: the fitted position lies outside the crop's pixels */
     LUMICROP_FLAG_OUTSIDE_DOMAIN = 1 << 6, /**< SPLINE: some pixel lies outside the spline's domain, where the PSF is 0 */
     LUMICROP_FLAG_NO_BORDER = 1 << 7,      /**< SUM: no border pixel is left; the background is 0 */
     LUMICROP_FLAG_ZERO_DENOMINATOR = 1 << 8, /**< FILTER: psf_sum or denominator is 0 or not finite: photons are NaN */
-    LUMICROP_FLAG_BAD_INDEX = 1 << 9       /**< a label or frame number in device memory is out of range: all results NaN */
+    LUMICROP_FLAG_BAD_INDEX = 1 << 9,      /**< a label or frame number in device memory is out of range: all results NaN */
+    LUMICROP_FLAG_NOT_CONVERGED = 1 << 10  /**< MLE: its iterations ended before the estimate stood still to 1e-4 of its error */
 };
 
 /** Columns to fill, 1-D of length n, in detection order; NULL: not wanted. */
@@ -375,6 +408,16 @@ typedef struct lumicrop_result {
     const lumicrop_array* psf_sum;     /**< F32 or F64: sum of the unit-amplitude PSF model over the crop; SUM: NaN */
     const lumicrop_array* denominator; /**< F32 or F64: sum of the squared normalised PSF over the crop; SUM: NaN */
     const lumicrop_array* flags;       /**< U32: bits LUMICROP_FLAG_* */
+    const lumicrop_array* photons_sigma; /**< F32 or F64: standard error of photons [photon], from the variance of counting and of the read-out */
+    const lumicrop_array* background_photons; /**< F32 or F64: background [photon/px]; MAP: its mean over the crop */
+    const lumicrop_array* background_sigma; /**< F32 or F64: its standard error [photon/px]; COLUMN and MAP: 0, they are taken as known */
+    const lumicrop_array* chi2;        /**< F32 or F64: sum of (d - mu)^2 / V over the pixels, by pixels less parameters; SUM: NaN */
+    const lumicrop_array* log_likelihood_ratio; /**< F32 or F64: 2 sum [mu' - d' - d' ln(mu'/d')]; SUM: NaN */
+    const lumicrop_array* enclosed;    /**< F32 or F64: fraction of the PSF on the crop, as far as that lies inside the frame. SUM: needs the PSF's columns */
+    const lumicrop_array* photons_total; /**< F32 or F64: photons / enclosed [photon]. SUM: likewise */
+    const lumicrop_array* background_pixels; /**< F32 or F64: pixels of background alone whose mean would have the error of this background;
+                                            COLUMN and MAP: infinite */
+    const lumicrop_array* iterations;  /**< U32: of OPTIMAL and MLE; else 0 */
 } lumicrop_result;
 
 /** Fills `result` with defaults. Errors: INVALID_ARGUMENT for NULL or a size below the first release's. */

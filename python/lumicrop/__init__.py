@@ -15,21 +15,22 @@ from ._dropin import integrate_crop
 from ._native import Result, integrate, workspace_bytes
 
 if TYPE_CHECKING:
-    from .dataframes import PlacementWarning, integrate_movie
+    from .camera import check_camera
+    from .dataframes import CameraWarning, PlacementWarning, integrate_movie
     from .input_error import InputError
     from .movies import open_movie
     from .tables import read_table
 
 __version__ = library_version()  # the package opens no library of another version
 
-__all__ = ["BackendInfo", "BadIndex", "Cancelled", "Channel", "Context", "ContextInfo", "CudaFailure", "DriverTooOld", "Error",
-           "Flag", "InputError", "InvalidArgument", "NoDevice", "NoKernelImage", "OutOfMemory", "PlacementWarning", "Result",
-           "Spline", "Unsupported", "__version__", "backends", "integrate", "integrate_crop", "integrate_movie",
-           "library_version", "open_movie", "read_table", "workspace_bytes"]
+__all__ = ["BackendInfo", "BadIndex", "CameraWarning", "Cancelled", "Channel", "Context", "ContextInfo", "CudaFailure",
+           "DriverTooOld", "Error", "Flag", "InputError", "InvalidArgument", "NoDevice", "NoKernelImage", "OutOfMemory",
+           "PlacementWarning", "Result", "Spline", "Unsupported", "__version__", "backends", "check_camera", "integrate",
+           "integrate_crop", "integrate_movie", "library_version", "open_movie", "read_table", "workspace_bytes"]
 
 # What needs pandas, h5py and tifffile is loaded when it is first asked for: they take a second.
-_LATER = {"InputError": "input_error", "PlacementWarning": "dataframes", "integrate_movie": "dataframes",
-          "open_movie": "movies", "read_table": "tables"}
+_LATER = {"CameraWarning": "dataframes", "InputError": "input_error", "PlacementWarning": "dataframes",
+          "check_camera": "camera", "integrate_movie": "dataframes", "open_movie": "movies", "read_table": "tables"}
 
 
 def __getattr__(name: str):

@@ -22,6 +22,7 @@ REAL_TYPES = {numpy.dtype(name): code for name, code in (("f4", lib.LUMICROP_F32
 WHOLE_TYPES = {numpy.dtype(name): code for name, code in (
     ("u1", lib.LUMICROP_U8), ("u2", lib.LUMICROP_U16), ("u4", lib.LUMICROP_U32), ("u8", lib.LUMICROP_U64),
     ("i1", lib.LUMICROP_I8), ("i2", lib.LUMICROP_I16), ("i4", lib.LUMICROP_I32), ("i8", lib.LUMICROP_I64))}
+MASK_TYPES = {numpy.dtype("u1"): lib.LUMICROP_U8}
 NUMBER_TYPES = {**REAL_TYPES, **WHOLE_TYPES}
 
 COLUMN_TYPES = {"ch": WHOLE_TYPES, "frame": WHOLE_TYPES, "X0": NUMBER_TYPES, "Y0": NUMBER_TYPES} | dict.fromkeys(

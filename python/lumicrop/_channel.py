@@ -9,15 +9,22 @@ from ._abi import InvalidArgument, check, defaults, ffi, lib
 from ._arrays import COLUMN_TYPES, REAL_TYPES, WHOLE_TYPES, Call
 from ._context import chosen
 
-METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM}
+METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM, "joint": lib.LUMICROP_JOINT,
+           "optimal": lib.LUMICROP_OPTIMAL, "mle": lib.LUMICROP_MLE}
+BACKGROUNDS = {"border_median": lib.LUMICROP_BACKGROUND_BORDER_MEDIAN,
+               "corrected_median": lib.LUMICROP_BACKGROUND_CORRECTED_MEDIAN, "column": lib.LUMICROP_BACKGROUND_COLUMN,
+               "map": lib.LUMICROP_BACKGROUND_MAP, "fitted": lib.LUMICROP_BACKGROUND_FITTED}
 MODELS = {"isogauss": lib.LUMICROP_ISOGAUSS, "gauss": lib.LUMICROP_GAUSS, "spline": lib.LUMICROP_SPLINE}
 PADDINGS = {"zeros": lib.LUMICROP_PADDING_ZEROS, "geometry": lib.LUMICROP_PADDING_GEOMETRY,
             "none": lib.LUMICROP_PADDING_NONE}
 
-# Columns that a model of the filter uses.
-_OF_FILTER = {"X0", "Y0", "x_fit", "y_fit", "os_fit"}
-_OF_MODEL = {"isogauss": _OF_FILTER | {"sigma_fit"}, "gauss": _OF_FILTER | {"sigma_x_fit", "sigma_y_fit", "sigma_angle"},
-             "spline": _OF_FILTER | {"z_fit"}}
+# Columns that a PSF model uses.
+_OF_PSF = {"X0", "Y0", "x_fit", "y_fit"}
+_OF_MODEL = {"isogauss": _OF_PSF | {"sigma_fit"}, "gauss": _OF_PSF | {"sigma_x_fit", "sigma_y_fit", "sigma_angle"},
+             "spline": _OF_PSF | {"z_fit"}}
+
+# Maps of a camera's pixels, and their dimensions.
+MAPS = {"offset_map": 2, "gain_map": 2, "read_variance_map": 2, "bad_pixels": 2, "background_map": 3}
 
 
 class Spline:
@@ -62,10 +69,12 @@ class Channel:
         Raw counts [ADU]: the crops, in the order of the channel's detections; with `crop_shape`, the frames of a movie.
         uint8, uint16, int16, uint32, int32, float32 and float64 are read as they lie, whatever their strides;
         other types are converted, but in device memory refused.
-    method : {"filter", "sum"}, default "filter"
-        Projection on the fitted PSF, or sum of the pixels above the median of the border pixels.
+    method : {"filter", "sum", "joint", "optimal", "mle"}, default "filter"
+        Projection on the fitted PSF; sum of the pixels above the background; photons and background by least squares, all
+        pixels alike; by least squares weighted by the pixels' variance (Horne 1986, PASP 98:609; Naylor 1998, MNRAS 296:339); by the
+        maximum of the Poisson likelihood (read noise: Huang et al. 2013, Nat. Methods 10:653).
     model : {"isogauss", "gauss", "spline"}, default "isogauss"
-        PSF of the filter: isotropic or rotated elliptic Gaussian integrated over the pixels (Smith et al. 2010,
+        PSF, of all methods but ``"sum"``: isotropic or rotated elliptic Gaussian integrated over the pixels (Smith et al. 2010,
         Nat. Methods 7:373), or cubic B-spline.
     pixel_nm : float or (float, float), default None
         Pixel size [nm], square or (y, x). Used by the filter.
@@ -93,6 +102,24 @@ class Channel:
         Angle [degrees] of ``"gauss"`` without `sigma_angle`.
     spline : Spline, default None
         PSF of ``"spline"``.
+    background : {None, "border_median", "corrected_median", "column", "map", "fitted"}, default None
+        What is subtracted: the median of the border pixels; the same, corrected for the skewness of counted light, whose median lies
+        below its mean; `os_fit`; `background_map`; or it is fitted together with the photons. None: ``"border_median"`` for
+        ``"sum"``, ``"column"`` for ``"filter"``, ``"fitted"`` for the others.
+    em_gain : float, default 1
+        Mean multiplication of electrons before the read-out, at least 1 (none). Above, it divides the electrons and doubles the
+        variance of counting.
+    read_noise : float, default 0
+        Standard deviation of the read-out [e-], after multiplication.
+    saturation : float, default infinity
+        Raw counts from which a pixel counts as saturated, which is flagged.
+    offset_map, gain_map, read_variance_map : array_like of float, shape (frame height, frame width), default None
+        Of each pixel of the whole frame, instead of `camera_offset` [ADU], `gain` [e-/ADU] and `read_noise` (a variance, [e-^2]). A
+        NaN masks its pixel. Crops find their part by `X0` and `Y0`.
+    bad_pixels : array_like of bool, shape (frame height, frame width), default None
+        True masks the pixel, which then takes no part in any sum or median.
+    background_map : array_like of float, shape (1 or frames, frame height, frame width), default None
+        Background of each pixel [photon/px], for ``background="map"``. One frame may be given in two dimensions.
     """
 
     images: Any
@@ -111,6 +138,15 @@ class Channel:
     psf_sigma_y_nm: float | None = None
     psf_theta_deg: float = 0.0
     spline: Spline | None = None
+    background: str | None = None
+    em_gain: float = 1.0
+    read_noise: float = 0.0
+    saturation: float | None = None
+    offset_map: Any = None
+    gain_map: Any = None
+    read_variance_map: Any = None
+    bad_pixels: Any = None
+    background_map: Any = None
 
     @property
     def gathered(self) -> bool:
@@ -120,13 +156,19 @@ class Channel:
     @property
     def placed(self) -> bool:
         """Whether each pixel of its crops has a place in a frame, so that `X0` and `Y0` are whole numbers."""
-        return self.gathered or (self.padding or "").lower() == "geometry"
+        return self.gathered or (self.padding or "").lower() == "geometry" or bool(self.maps)
+
+    @property
+    def maps(self) -> dict:
+        """The maps that are given, by name."""
+        return {name: given for name in MAPS if (given := getattr(self, name)) is not None}
 
 
 _CHANNELS = ffi.typeof("lumicrop_channel[]")
 _PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height", "crop_width"),
           "frame_shape": ("frame_height", "frame_width")}
-_NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg")
+_NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg",
+            "em_gain", "read_noise", "saturation")
 
 
 def channel_structs(channels: list[Channel]):
@@ -142,9 +184,9 @@ def channel_structs(channels: list[Channel]):
     return structs
 
 
-def used_columns(channels: list[Channel], columns: dict) -> dict[str, dict]:
+def used_columns(channels: list[Channel], columns: dict, wants_psf: bool = False) -> dict[str, dict]:
     """Which of `columns` (by name, None where not given) these channels use, with their element types: the others are not
-    looked at.
+    looked at. `wants_psf`: an output is asked for that needs the PSF, whatever the method.
     """
     used, types = {"ch"}, COLUMN_TYPES
     for channel in channels:
@@ -153,7 +195,12 @@ def used_columns(channels: list[Channel], columns: dict) -> dict[str, dict]:
             types = types | {"X0": WHOLE_TYPES, "Y0": WHOLE_TYPES}
         if channel.gathered:
             used |= {"frame"}
-        if channel.method.lower() != "filter":
+        method = channel.method.lower()
+        if (channel.background or ("column" if method == "filter" else "")).lower() == "column":
+            used |= {"os_fit"}
+        if channel.background_map is not None:
+            used |= {"frame"}
+        if method == "sum" and not wants_psf:
             continue
         model = channel.model.lower()
         used |= _OF_MODEL[model]
@@ -165,6 +212,8 @@ def used_columns(channels: list[Channel], columns: dict) -> dict[str, dict]:
 def _fill(struct, channel: Channel, where: str) -> None:
     struct.method = chosen(channel.method, METHODS, f"{where}method")
     struct.model = chosen(channel.model, MODELS, f"{where}model")
+    if channel.background is not None:
+        struct.background = chosen(channel.background, BACKGROUNDS, f"{where}background")
     if channel.padding is not None:
         struct.padding = chosen(channel.padding, PADDINGS, f"{where}padding")
     if channel.gathered:

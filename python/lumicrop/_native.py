@@ -9,12 +9,17 @@ from typing import Any
 import numpy
 
 from ._abi import InvalidArgument, ffi, lib, new
-from ._arrays import COLUMN_TYPES, FLAG_TYPES, IMAGE_TYPES, REAL_TYPES, WHOLE_TYPES, Call, whole, writable
-from ._channel import Channel, channel_structs, used_columns
+from ._arrays import (COLUMN_TYPES, FLAG_TYPES, IMAGE_TYPES, MASK_TYPES, REAL_TYPES, WHOLE_TYPES, Call, lives_on_device, whole,
+                      writable)
+from ._channel import MAPS, Channel, channel_structs, used_columns
 from ._context import Context, ContextInfo, chosen, default_context
 
 ORIGINS = {"first_pixel": lib.LUMICROP_FIRST_PIXEL, "pixel_corner": lib.LUMICROP_PIXEL_CORNER}
 OUTPUTS = ("photons", "background", "psf_sum", "denominator", "flags")
+DETAILS = ("photons_sigma", "background_photons", "background_sigma", "chi2", "log_likelihood_ratio", "enclosed", "photons_total",
+           "background_pixels", "iterations")
+_WORDS = {"flags", "iterations"}  # columns of uint32
+_OF_PSF = {"enclosed", "photons_total"}  # need the PSF, whatever the method
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,22 @@ class Result:
         Bits of `Flag`.
     context : ContextInfo
         What computed it.
+    photons_sigma : numpy.ndarray of float or None
+        Standard error of `photons` [photon].
+    background_photons, background_sigma : numpy.ndarray of float or None
+        Background [photon/px] and its standard error, 0 where it was given.
+    chi2 : numpy.ndarray of float or None
+        Sum of (d - mu)^2 / V over the pixels, by pixels less parameters; NaN for ``"sum"``.
+    log_likelihood_ratio : numpy.ndarray of float or None
+        Twice the sum of mu' - d' - d' ln(mu'/d'), d' and mu' the data and the model of the likelihood; NaN for ``"sum"``.
+    enclosed : numpy.ndarray of float or None
+        Fraction of the PSF on the crop, as far as that lies inside the frame.
+    photons_total : numpy.ndarray of float or None
+        ``photons / enclosed`` [photon].
+    background_pixels : numpy.ndarray of float or None
+        Pixels of background alone whose mean would be as certain as this background; infinite where it was given.
+    iterations : numpy.ndarray of uint32 or None
+        Of ``"optimal"`` and ``"mle"``, else 0.
     """
 
     photons: numpy.ndarray | None
@@ -45,6 +66,15 @@ class Result:
     denominator: numpy.ndarray | None
     flags: numpy.ndarray | None
     context: ContextInfo
+    photons_sigma: numpy.ndarray | None = None
+    background_photons: numpy.ndarray | None = None
+    background_sigma: numpy.ndarray | None = None
+    chi2: numpy.ndarray | None = None
+    log_likelihood_ratio: numpy.ndarray | None = None
+    enclosed: numpy.ndarray | None = None
+    photons_total: numpy.ndarray | None = None
+    background_pixels: numpy.ndarray | None = None
+    iterations: numpy.ndarray | None = None
 
 
 def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=None, Y0=None, x_fit=None, y_fit=None,
@@ -90,7 +120,9 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
         half a pixel earlier (ThunderSTORM).
     outputs : sequence of str, optional
         Which columns to compute beside those of `out`: ``"photons"``, ``"background"``, ``"psf_sum"``, ``"denominator"``,
-        ``"flags"``. None: all, or with `out` no other.
+        ``"flags"``; and ``"photons_sigma"``, ``"background_photons"``, ``"background_sigma"``, ``"chi2"``,
+        ``"log_likelihood_ratio"``, ``"enclosed"``, ``"photons_total"``, ``"background_pixels"``, ``"iterations"``, which cost some time.
+        None: the first five, or with `out` no other.
     dtype : {float64, float32}, default float64
         Type of the new columns, but for `flags`. Pixels of 32-bit integers and float64 are computed in float64, others
         in float32 with positions and background in float64.
@@ -145,7 +177,7 @@ def integrate(channels: Channel | Iterable[Channel], *, ch=None, frame=None, X0=
     arguments, computed = _arguments(call, context, channels, columns, origin, _outputs(outputs, out), dtype)
     fills_host = call.on_device and any(isinstance(column, numpy.ndarray) and column.size for column in computed.values())
     context.call(lib.lumicrop_integrate, *arguments, uses=call if call.on_device else None, waits=fills_host)
-    return Result(*map(computed.get, OUTPUTS), context.info)
+    return Result(*map(computed.get, OUTPUTS), context.info, *map(computed.get, DETAILS))
 
 
 def workspace_bytes(channels: Channel | Iterable[Channel], *, context: Context, origin: str = "first_pixel",
@@ -188,24 +220,29 @@ def _arguments(call: Call, context: Context, channels, columns: dict, origin: st
     images = [call.read(channel.images, f"channel {number}: images", IMAGE_TYPES, 3, context)
               for number, channel in enumerate(channels, start=1)]
     read = {name: call.described(whole(columns[name], name, context)) if types is WHOLE_TYPES else
-            call.read(columns[name], name, types, 1, context) for name, types in used_columns(channels, columns).items()}
+            call.read(columns[name], name, types, 1, context) for name, types in used_columns(channels, columns, not _OF_PSF.isdisjoint(outputs)).items()}
+    maps = [(k, name, call.read(_map(given, name), f"channel {k + 1}: {name}",
+                                MASK_TYPES if name == "bad_pixels" else REAL_TYPES, MAPS[name], context))
+            for k, channel in enumerate(channels) for name, given in channel.maps.items()]
     n, origin = _count(channels, images, read), chosen(origin, ORIGINS, "origin")
     filled, columns = _filled(outputs, n, dtype, call, context)
-    return arguments_of(structs, images, n, read, filled, call, origin), columns
+    return arguments_of(structs, images, n, read, filled, call, origin, maps), columns
 
 
 def arguments_of(channels, images: list[tuple], n: int, columns: dict[str, tuple], outputs: dict[str, tuple], call: Call,
-                 origin: int = lib.LUMICROP_FIRST_PIXEL) -> tuple:
+                 origin: int = lib.LUMICROP_FIRST_PIXEL, maps: Sequence[tuple] = ()) -> tuple:
     """What ``lumicrop_integrate`` takes after the context, of `n` detections and of arrays that `call` has described."""
     detections, result = new("detections"), new("result")
     detections.n, detections.origin = n, origin
-    arrays = call.structs([*images, *columns.values(), *outputs.values()])
+    arrays = call.structs([*images, *columns.values(), *outputs.values(), *(described for *_, described in maps)])
     for k in range(len(images)):
         channels[k].images = arrays + k
     for k, name in enumerate(columns, start=len(images)):
         setattr(detections, name, arrays + k)
     for k, name in enumerate(outputs, start=len(images) + len(columns)):
         setattr(result, name, arrays + k)
+    for place, (k, name, _) in enumerate(maps, start=len(images) + len(columns) + len(outputs)):
+        setattr(channels[k], name, arrays + place)
     return call.keep((channels, len(images), detections, result))
 
 
@@ -224,11 +261,11 @@ def _filled(outputs: dict, n: int, dtype, call: Call, context: Context) -> tuple
     described, columns, reals = {}, outputs, []
     for name, given in outputs.items():
         if given is not None:
-            types = FLAG_TYPES if name == "flags" else REAL_TYPES
+            types = FLAG_TYPES if name in _WORDS else REAL_TYPES
             described[name] = call.described(writable(given, f"out[{name!r}]", types, context))
-        elif name == "flags":
-            flags = numpy.empty(n, numpy.uint32)
-            described[name], columns = call.described(flags), columns | {name: flags}
+        elif name in _WORDS:
+            words = numpy.empty(n, numpy.uint32)
+            described[name], columns = call.described(words), columns | {name: words}
         else:
             reals.append(name)
     if reals:
@@ -245,9 +282,18 @@ def _outputs(outputs: Sequence[str] | None, out: Mapping[str, Any] | None) -> di
         outputs = ()
     for where, names in ("outputs", (outputs,) if isinstance(outputs, str) else tuple(outputs)), ("out", given):
         for name in names:
-            if name not in OUTPUTS:
-                raise InvalidArgument(f"{where}: {name!r} found, one of {', '.join(map(repr, OUTPUTS))} expected")
+            if name not in OUTPUTS and name not in DETAILS:
+                raise InvalidArgument(f"{where}: {name!r} found, one of {', '.join(map(repr, OUTPUTS + DETAILS))} expected")
             given.setdefault(name)
+    return given
+
+
+def _map(given, name: str):
+    """A map as the library takes it: a background map of one frame may have two dimensions, bad pixels any type of truth."""
+    if name == "background_map" and getattr(given, "ndim", 3) == 2:
+        return given[None]
+    if name == "bad_pixels" and not lives_on_device(given):
+        return numpy.asarray(given) != 0
     return given
 
 

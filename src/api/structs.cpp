@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 #include "api/error.hpp"
 #include "job/array_view.hpp"
@@ -89,6 +90,8 @@ lumicrop_status lumicrop_channel_init(lumicrop_channel* channel, int64_t struct_
     defaults.model = LUMICROP_ISOGAUSS;
     defaults.padding = LUMICROP_PADDING_DEFAULT;
     defaults.n_detections = -1;
+    defaults.em_gain = 1;
+    defaults.saturation = std::numeric_limits<double>::infinity();
     for (double* unset : {&defaults.pixel_y_nm, &defaults.pixel_x_nm, &defaults.gain, &defaults.qe, &defaults.psf_sigma_nm,
                           &defaults.psf_sigma_x_nm, &defaults.psf_sigma_y_nm})
         *unset = std::nan("");

@@ -85,7 +85,7 @@ inline void read_any(const Column& column, const Block<kLanes>& block, Value (&v
     read_elements<double>(column, block, values);
 }
 
-/// What a block's detections came to. Counts are raw, above the camera's offset.
+/// What a block's detections came to. Counts are raw, above the camera's offset; electrons where the channel is not plain.
 template <int kLanes>
 struct Outcomes
 {
@@ -94,6 +94,21 @@ struct Outcomes
     alignas(64) double psf_sum[kLanes];
     alignas(64) double denominator[kLanes];
     uint32_t flags[kLanes];
+};
+
+/// What is told beside that where more was asked for than a plain sum or filter.
+template <int kLanes>
+struct Details
+{
+    alignas(64) double photons_sigma[kLanes];
+    alignas(64) double background_photons[kLanes];
+    alignas(64) double background_sigma[kLanes];
+    alignas(64) double chi2[kLanes];
+    alignas(64) double log_likelihood_ratio[kLanes];
+    alignas(64) double enclosed[kLanes];
+    alignas(64) double photons_total[kLanes];
+    alignas(64) double background_pixels[kLanes];
+    uint32_t iterations[kLanes];
 };
 
 template <class T, int kLanes, class Value>
@@ -125,7 +140,7 @@ LUMICROP_INLINE void write_outcomes(const Job& job, const Channel& channel, cons
 {
     if (job.result.photons) {
         alignas(64) double photons[kLanes];
-        const double photons_per_count = math::photons_per_count(channel.gain, channel.qe);
+        const double photons_per_count = channel.plain ? math::photons_per_count(channel.gain, channel.qe) : 1 / channel.qe;
         for (int lane = 0; lane < kLanes; ++lane) photons[lane] = outcomes.counts[lane] * photons_per_count;
         write_lanes(job.result.photons, block, photons);
     }
@@ -133,6 +148,20 @@ LUMICROP_INLINE void write_outcomes(const Job& job, const Channel& channel, cons
     write_lanes(job.result.psf_sum, block, outcomes.psf_sum);
     write_lanes(job.result.denominator, block, outcomes.denominator);
     if (job.result.flags) write_elements<uint32_t>(job.result.flags, block, outcomes.flags);
+}
+
+template <int kLanes>
+LUMICROP_INLINE void write_details(const Job& job, const Block<kLanes>& block, const Details<kLanes>& details)
+{
+    write_lanes(job.result.photons_sigma, block, details.photons_sigma);
+    write_lanes(job.result.background_photons, block, details.background_photons);
+    write_lanes(job.result.background_sigma, block, details.background_sigma);
+    write_lanes(job.result.chi2, block, details.chi2);
+    write_lanes(job.result.log_likelihood_ratio, block, details.log_likelihood_ratio);
+    write_lanes(job.result.enclosed, block, details.enclosed);
+    write_lanes(job.result.photons_total, block, details.photons_total);
+    write_lanes(job.result.background_pixels, block, details.background_pixels);
+    if (job.result.iterations) write_elements<uint32_t>(job.result.iterations, block, details.iterations);
 }
 
 } // namespace kernel

@@ -3,6 +3,7 @@
 
 #include "cpu/gauss_block.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/photometry_block.hpp"
 #include "cpu/spline_block.hpp"
 #include "cpu/sum_block.hpp"
 
@@ -32,16 +33,22 @@ private:
 #endif
 };
 
+template <class Computer>
+constexpr bool kTellsDetails = false;
+template <class Real>
+constexpr bool kTellsDetails<PhotometryBlock<Real>> = true;
+
 /// Calls `use` with a null pointer to the block computer's type for the channel.
 template <class Use>
 LUMICROP_INLINE auto with_computer(const Channel& channel, Use use)
 {
     const auto for_filter = [&](auto real) {
         using Real = decltype(real);
+        if (!channel.plain) return use(static_cast<PhotometryBlock<Real>*>(nullptr));
         if (channel.model == Model::spline) return use(static_cast<SplineBlock<Real>*>(nullptr));
         return use(static_cast<GaussBlock<Real>*>(nullptr));
     };
-    const bool sum = channel.method == Method::sum;
+    const bool sum = channel.plain && channel.method == Method::sum;
     switch (channel.images.dtype) {
     case Dtype::u8: return sum ? use(static_cast<SumBlock<uint8_t>*>(nullptr)) : for_filter(FloatLanes());
     case Dtype::u16: return sum ? use(static_cast<SumBlock<uint16_t>*>(nullptr)) : for_filter(FloatLanes());
@@ -85,6 +92,7 @@ inline void integrate(const Job& job, const Channel& channel, int64_t begin, int
                 compute.compute(job, block, is_last ? nullptr : &next, outcomes);
             }
             write_outcomes(job, channel, block, outcomes);
+            if constexpr (kTellsDetails<Computer>) write_details(job, block, compute.details());
             block = next;
         }
     });

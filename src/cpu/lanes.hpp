@@ -103,6 +103,16 @@ struct Lanes
         return Lanes((Vector)((Unsigned)shifted.v << math::RoundingShift<T>::kMantissa));
     }
 
+    friend LUMICROP_INLINE Lanes mantissa_of(Lanes a, Lanes& exponent)
+    {
+        constexpr int kBits = math::RoundingShift<T>::kMantissa;
+        constexpr Integer kRoot =
+            sizeof(T) == 4 ? static_cast<Integer>(0x3F3504F3) : static_cast<Integer>(0x3FE6A09E667F3BCD);
+        const Bits whole = ((Bits)a.v - kRoot) >> kBits;
+        exponent = Lanes(__builtin_convertvector(whole, Vector));
+        return Lanes((Vector)((Bits)a.v - (whole << kBits)));
+    }
+
 private:
     template <int... kIndex>
     static LUMICROP_INLINE Vector fill_with(T scalar, std::integer_sequence<int, kIndex...>)
@@ -253,6 +263,26 @@ LUMICROP_INLINE uint32_t lane_bits(DoubleLanes::Mask m)
     return static_cast<uint32_t>((m.bits[0] & 1) | (m.bits[1] & 2));
 }
 #endif
+
+/// To the last few bits in float32: an estimate by table, and a step of Newton's where there is one.
+LUMICROP_INLINE FloatLanes reciprocal(FloatLanes a)
+{
+#if defined(__AVX512F__)
+    const FloatLanes near((FloatLanes::Vector)_mm512_rcp14_ps((__m512)a.v));
+    return muladd(near, muladd(near, FloatLanes(0.0f) - a, FloatLanes(1.0f)), near);
+#else
+    return FloatLanes(1.0f) / a;
+#endif
+}
+LUMICROP_INLINE DoubleLanes reciprocal(DoubleLanes a)
+{
+    return DoubleLanes(1.0) / a;
+}
+template <class Mask>
+LUMICROP_INLINE auto any(Mask m) -> decltype(lane_bits(m) != 0)
+{
+    return lane_bits(m) != 0;
+}
 
 /// The mask that has the lanes of `bits` set.
 template <class Real>

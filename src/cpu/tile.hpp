@@ -26,7 +26,11 @@ public:
     int64_t strip_rows() const { return strip_rows_; }
 
     /// Loads rows [begin, end) of all crops: pixel (row, column) is then pixel((row - begin) * width + column).
-    void load(const Crops<kLanes>& crops, int64_t begin, int64_t end)
+    void load(const Crops<kLanes>& crops, int64_t begin, int64_t end) { load(crops, begin, end, turned_); }
+    LUMICROP_INLINE Real pixel(int64_t i) const { return Real::load(turned_ + i * kLanes); }
+
+    /// The same into other memory, which has room for kLanes registers more.
+    void load(const Crops<kLanes>& crops, int64_t begin, int64_t end, Scalar* turned)
     {
         const int64_t n = (end - begin) * channel_.width;
         const Scalar* from[kLanes];
@@ -47,10 +51,9 @@ public:
             Real rows[kLanes];
             for (int lane = 0; lane < kLanes; ++lane) rows[lane] = Real::load(from[lane] + first);
             transpose(rows);
-            for (int k = 0; k < kLanes; ++k) rows[k].store(turned_ + (first + k) * kLanes);
+            for (int k = 0; k < kLanes; ++k) rows[k].store(turned + (first + k) * kLanes);
         }
     }
-    LUMICROP_INLINE Real pixel(int64_t i) const { return Real::load(turned_ + i * kLanes); }
 
 private:
     static int64_t rows_of(const Channel& channel)

@@ -161,6 +161,32 @@ Images checked_images(const lumicrop_array* given, const std::string& name)
     return images;
 }
 
+Images checked_map(const lumicrop_array* given, const std::string& name, MapKind kind, bool frames)
+{
+    if (given == nullptr) return {};
+    const lumicrop_array array = checked_array(given, name, frames ? 3 : 2);
+    const Dtype dtype{array.dtype};
+    const bool accepted = kind == MapKind::mask ? dtype == Dtype::u8 : dtype == Dtype::f32 || dtype == Dtype::f64;
+    if (!accepted)
+        refuse(name + " is " + name_of(dtype) + ", " + (kind == MapKind::mask ? "uint8" : "float32 or float64") +
+               " expected");
+    Images map;
+    map.data = static_cast<const std::byte*>(array.data);
+    for (int axis = 0; axis < 2; ++axis) {
+        map.shape[1 + axis] = array.shape[frames ? 1 + axis : axis];
+        map.strides[1 + axis] = array.strides[frames ? 1 + axis : axis];
+    }
+    map.shape[0] = frames ? array.shape[0] : 1;
+    map.strides[0] = map.shape[0] == 1 ? 0 : array.strides[0];
+    for (const int64_t extent : map.shape)
+        if (extent < 1)
+            refuse(name + " has " + std::to_string(map.shape[0]) + " x " + std::to_string(map.shape[1]) + " x " +
+                   std::to_string(map.shape[2]) + " pixels, at least one of each expected");
+    map.dtype = dtype;
+    map.on_device = array.memory == LUMICROP_DEVICE;
+    return map;
+}
+
 double read_real(const Column& column, int64_t i)
 {
     return with_element(column, i, [](auto value) { return static_cast<double>(value); });

@@ -56,6 +56,11 @@ Column checked_column(const lumicrop_array* array, const std::string& name, int6
 /// Checks the struct of three-dimensional images.
 Images checked_images(const lumicrop_array* array, const std::string& name);
 
+/// Checks the struct of a map of a camera's pixels, as images of which there is one, and, with `frames`, of a stack of them. `kind`: real, or
+/// flags, a byte a pixel.
+enum class MapKind { real, mask };
+Images checked_map(const lumicrop_array* array, const std::string& name, MapKind kind, bool frames);
+
 /// Reads element i of a host column as float64, or as int64 (a u64 beyond int64 becomes the largest int64).
 double read_real(const Column& column, int64_t i);
 int64_t read_whole(const Column& column, int64_t i);

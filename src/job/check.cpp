@@ -34,23 +34,25 @@ std::vector<lumicrop_channel> adopted_channels(const lumicrop_channel* channels,
 /// Which columns any channel uses; the others are not looked at.
 struct Uses
 {
-    bool frame = false, origin = false, whole_origin = false, position = false, z = false, sigma = false, elliptic = false;
+    bool frame = false, origin = false, whole_origin = false, position = false, background = false, z = false, sigma = false,
+         elliptic = false;
 };
 
 Uses uses_of(const std::vector<Channel>& channels, const lumicrop_detections& given)
 {
     Uses uses;
     for (const Channel& channel : channels) {
-        const bool filter = channel.method == Method::filter;
-        uses.frame |= channel.gathered;
-        uses.whole_origin |= channel.frame_known;
-        uses.origin |= filter || channel.frame_known;
-        uses.position |= filter;
-        uses.z |= filter && channel.model == Model::spline;
-        uses.elliptic |= filter && channel.model == Model::gauss;
+        const bool psf = channel.uses_psf, placed = channel.frame_known || has_maps(channel);
+        uses.frame |= channel.gathered || channel.background_map.shape[0] > 1;
+        uses.whole_origin |= placed;
+        uses.origin |= psf || placed;
+        uses.position |= psf;
+        uses.background |= channel.background == Subtracted::column;
+        uses.z |= psf && channel.model == Model::spline;
+        uses.elliptic |= psf && channel.model == Model::gauss;
         uses.sigma |=
-            filter && (channel.model == Model::isogauss ||
-                       (channel.model == Model::gauss && (given.sigma_x_fit == nullptr || given.sigma_y_fit == nullptr)));
+            psf && (channel.model == Model::isogauss ||
+                    (channel.model == Model::gauss && (given.sigma_x_fit == nullptr || given.sigma_y_fit == nullptr)));
     }
     return uses;
 }
@@ -69,7 +71,7 @@ Detections checked_columns(const lumicrop_detections& given, const Uses& uses)
     columns.x_fit = column("x_fit", given.x_fit, ColumnKind::real, uses.position);
     columns.y_fit = column("y_fit", given.y_fit, ColumnKind::real, uses.position);
     columns.z_fit = column("z_fit", given.z_fit, ColumnKind::real, uses.z);
-    columns.os_fit = column("os_fit", given.os_fit, ColumnKind::real, uses.position);
+    columns.os_fit = column("os_fit", given.os_fit, ColumnKind::real, uses.background);
     columns.sigma_fit = column("sigma_fit", given.sigma_fit, ColumnKind::real, uses.sigma);
     columns.sigma_x_fit = column("sigma_x_fit", given.sigma_x_fit, ColumnKind::real, uses.elliptic);
     columns.sigma_y_fit = column("sigma_y_fit", given.sigma_y_fit, ColumnKind::real, uses.elliptic);
@@ -84,6 +86,29 @@ Column checked_output(const char* name, const lumicrop_array* array, int64_t n, 
         refuse(std::string(name) + ": strides[0] is " + std::to_string(column.stride) +
                ", outputs must not share memory: at least " + std::to_string(size_of(column.dtype)) + " bytes expected");
     return column;
+}
+
+Result checked_outputs(const lumicrop_result& given, int64_t n)
+{
+    const auto real = [n](const char* name, const lumicrop_array* array) {
+        return checked_output(name, array, n, ColumnKind::real);
+    };
+    Result result;
+    result.photons = real("photons", given.photons);
+    result.background = real("background", given.background);
+    result.psf_sum = real("psf_sum", given.psf_sum);
+    result.denominator = real("denominator", given.denominator);
+    result.flags = checked_output("flags", given.flags, n, ColumnKind::flags);
+    result.photons_sigma = real("photons_sigma", given.photons_sigma);
+    result.background_photons = real("background_photons", given.background_photons);
+    result.background_sigma = real("background_sigma", given.background_sigma);
+    result.chi2 = real("chi2", given.chi2);
+    result.log_likelihood_ratio = real("log_likelihood_ratio", given.log_likelihood_ratio);
+    result.enclosed = real("enclosed", given.enclosed);
+    result.photons_total = real("photons_total", given.photons_total);
+    result.background_pixels = real("background_pixels", given.background_pixels);
+    result.iterations = checked_output("iterations", given.iterations, n, ColumnKind::flags);
+    return result;
 }
 
 /// Gives every channel its detections: by labels, or one channel after the other.
@@ -121,6 +146,9 @@ void check_places(const Job& job, const PlaceCheck& check_place)
         const Images& images = job.channels[k].images;
         if (images.shape[0] > 0 && images.shape[1] > 0 && images.shape[2] > 0)
             check_place(images.data, images.on_device, "channel " + std::to_string(k + 1) + ": images");
+        for_each_map(job.channels[k], [&](const char* name, const Images& map) {
+            check_place(map.data, map.on_device, "channel " + std::to_string(k + 1) + ": " + name);
+        });
     }
     if (job.n == 0) return;
     const auto check = [&](const char* name, const Column& column) { check_place(column.data, column.on_device, name); };
@@ -149,15 +177,13 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     job.n = columns.n;
     job.pixel_corner = columns.origin == LUMICROP_PIXEL_CORNER;
     for (std::size_t k = 0; k < given.size(); ++k)
-        job.channels.push_back(checked_channel(given[k], static_cast<int64_t>(k) + 1, columns, n_channels));
+        job.channels.push_back(checked_channel(given[k], static_cast<int64_t>(k) + 1, columns, outputs, n_channels));
     job.detections = checked_columns(columns, uses_of(job.channels, columns));
-    job.result.photons = checked_output("photons", outputs.photons, job.n, ColumnKind::real);
-    job.result.background = checked_output("background", outputs.background, job.n, ColumnKind::real);
-    job.result.psf_sum = checked_output("psf_sum", outputs.psf_sum, job.n, ColumnKind::real);
-    job.result.denominator = checked_output("denominator", outputs.denominator, job.n, ColumnKind::real);
-    job.result.flags = checked_output("flags", outputs.flags, job.n, ColumnKind::flags);
+    job.result = checked_outputs(outputs, job.n);
     check_places(job, check_place);
     put_in_order(job);
+    if (!job.detections.ch.on_device)
+        for (std::size_t k = 0; k < job.channels.size(); ++k) check_maps(job, job.channels[k], static_cast<int64_t>(k) + 1);
     // Labels in device memory do not yet tell which frames a channel uses.
     if (job.detections.frame && !job.detections.frame.on_device && !job.detections.ch.on_device)
         for (std::size_t k = 0; k < job.channels.size(); ++k)
@@ -197,9 +223,33 @@ void for_each_column(const Result& columns, const std::function<void(const char*
                {"background", columns.background},
                {"psf_sum", columns.psf_sum},
                {"denominator", columns.denominator},
-               {"flags", columns.flags}};
+               {"flags", columns.flags},
+               {"photons_sigma", columns.photons_sigma},
+               {"background_photons", columns.background_photons},
+               {"background_sigma", columns.background_sigma},
+               {"chi2", columns.chi2},
+               {"log_likelihood_ratio", columns.log_likelihood_ratio},
+               {"enclosed", columns.enclosed},
+               {"photons_total", columns.photons_total},
+               {"background_pixels", columns.background_pixels},
+               {"iterations", columns.iterations}};
     for (const auto& [name, column] : all)
         if (column) use(name, column);
+}
+
+void for_each_map(const Channel& channel, const std::function<void(const char*, const Images&)>& use)
+{
+    const struct
+    {
+        const char* name;
+        const Images& map;
+    } all[] = {{"offset_map", channel.offset_map},
+               {"gain_map", channel.gain_map},
+               {"read_variance_map", channel.read_variance_map},
+               {"bad_pixels", channel.bad_pixels},
+               {"background_map", channel.background_map}};
+    for (const auto& [name, map] : all)
+        if (map.data != nullptr) use(name, map);
 }
 
 } // namespace lumicrop

@@ -10,6 +10,7 @@ namespace lumicrop {
 namespace {
 
 constexpr int64_t kLargestCrop = 4096;
+constexpr int64_t kLargestFit = int64_t{1} << 18; // pixels
 
 std::string text_of(double value)
 {
@@ -22,8 +23,10 @@ std::string text_of(double value)
 class ChannelCheck
 {
 public:
-    ChannelCheck(const lumicrop_channel& given, int64_t number, const lumicrop_detections& detections, int64_t n_channels)
-        : given_(given), which_("channel " + std::to_string(number) + ": "), detections_(detections), n_channels_(n_channels)
+    ChannelCheck(const lumicrop_channel& given, int64_t number, const lumicrop_detections& detections,
+                 const lumicrop_result& result, int64_t n_channels)
+        : given_(given), which_("channel " + std::to_string(number) + ": "), detections_(detections), result_(result),
+          n_channels_(n_channels)
     {
     }
 
@@ -32,8 +35,16 @@ public:
         read_choices();
         read_images();
         read_camera();
-        if (channel_.method == Method::filter) read_psf();
+        read_noise();
+        read_maps();
+        if (channel_.uses_psf) read_psf();
         require_columns();
+        channel_.plain = is_plain();
+        if (!channel_.plain && channel_.height * channel_.width > kLargestFit)
+            refuse(which_ + "crops of " + std::to_string(channel_.height) + " x " + std::to_string(channel_.width) +
+                       " pixels, at most " + std::to_string(kLargestFit) +
+                       " pixels in all are supported but for plain sums and filters",
+                   LUMICROP_UNSUPPORTED);
         return channel_;
     }
 
@@ -42,9 +53,13 @@ private:
     {
         channel_.gathered =
             choice("source", given_.source, 1, 2, "LUMICROP_GIVEN (1) or LUMICROP_GATHERED (2)") == LUMICROP_GATHERED;
-        channel_.method = choice("method", given_.method, 1, 2, "LUMICROP_SUM (1) or LUMICROP_FILTER (2)") == LUMICROP_SUM
-                              ? Method::sum
-                              : Method::filter;
+        static constexpr Method kMethods[] = {Method::sum, Method::filter, Method::joint, Method::optimal, Method::mle};
+        channel_.method = kMethods[choice("method", given_.method, 1, 5,
+                                          "one of LUMICROP_SUM (1), _FILTER (2), _JOINT (3), _OPTIMAL (4), _MLE (5)") -
+                                   1];
+        read_background();
+        channel_.uses_psf =
+            channel_.method != Method::sum || result_.enclosed != nullptr || result_.photons_total != nullptr;
         const int32_t padding = choice("padding", given_.padding, 0, 3,
                                        "one of LUMICROP_PADDING_DEFAULT (0), _ZEROS (1), _GEOMETRY (2), _NONE (3)");
         channel_.padding = padding == LUMICROP_PADDING_ZEROS      ? Padding::zeros
@@ -52,7 +67,7 @@ private:
                            : padding == LUMICROP_PADDING_NONE     ? Padding::none
                            : channel_.gathered                    ? Padding::geometry
                                                                   : Padding::zeros;
-        if (channel_.method == Method::sum) return;
+        if (!channel_.uses_psf) return;
         const int32_t model =
             choice("model", given_.model, 1, 3, "one of LUMICROP_ISOGAUSS (1), LUMICROP_GAUSS (2), LUMICROP_SPLINE (3)");
         channel_.model = model == LUMICROP_ISOGAUSS ? Model::isogauss
@@ -99,12 +114,12 @@ private:
 
     void read_camera()
     {
-        channel_.gain = positive("gain", given_.gain);
+        channel_.gain = given_.gain_map == nullptr ? positive("gain", given_.gain) : std::nan("");
         channel_.qe = positive("qe", given_.qe);
         channel_.camera_offset = given_.camera_offset;
         if (!std::isfinite(given_.camera_offset))
             refuse(which_ + "camera_offset is " + text_of(given_.camera_offset) + ", a finite number expected");
-        const bool pixel_used = channel_.method == Method::filter;
+        const bool pixel_used = channel_.uses_psf;
         if (pixel_used || !std::isnan(given_.pixel_y_nm)) channel_.pixel_y_nm = positive("pixel_y_nm", given_.pixel_y_nm);
         if (pixel_used || !std::isnan(given_.pixel_x_nm)) channel_.pixel_x_nm = positive("pixel_x_nm", given_.pixel_x_nm);
     }
@@ -131,19 +146,108 @@ private:
         }
     }
 
+    void read_background()
+    {
+        static constexpr Subtracted kKinds[] = {Subtracted::border_median, Subtracted::corrected_median, Subtracted::column,
+                                                Subtracted::map, Subtracted::fitted};
+        const int32_t asked = choice("background", given_.background, 0, 5,
+                                     "one of LUMICROP_BACKGROUND_DEFAULT (0), _BORDER_MEDIAN (1), _CORRECTED_MEDIAN (2), "
+                                     "_COLUMN (3), _MAP (4), _FITTED (5)");
+        const Method method = channel_.method;
+        channel_.background = asked != 0                 ? kKinds[asked - 1]
+                              : method == Method::sum    ? Subtracted::border_median
+                              : method == Method::filter ? Subtracted::column
+                                                         : Subtracted::fitted;
+        const bool fitted = channel_.background == Subtracted::fitted;
+        if (fitted && (method == Method::sum || method == Method::filter))
+            refuse(which_ + "background is LUMICROP_BACKGROUND_FITTED (5), which a sum or a filter does not do: use "
+                            "LUMICROP_JOINT, _OPTIMAL or _MLE");
+        if (!fitted && method == Method::joint)
+            refuse(which_ + "background is " + std::to_string(asked) +
+                   ", LUMICROP_BACKGROUND_FITTED (5) expected for LUMICROP_JOINT: with a known background it is "
+                   "LUMICROP_FILTER");
+    }
+
+    void read_noise()
+    {
+        if (given_.reserved != 0) refuse(which_ + "reserved is " + std::to_string(given_.reserved) + ", 0 expected");
+        channel_.em_gain = given_.em_gain;
+        if (!(std::isfinite(given_.em_gain) && given_.em_gain >= 1))
+            refuse(which_ + "em_gain is " + text_of(given_.em_gain) + ", a finite number of at least 1 (none) expected");
+        channel_.read_noise = given_.read_noise;
+        if (!(std::isfinite(given_.read_noise) && given_.read_noise >= 0))
+            refuse(which_ + "read_noise is " + text_of(given_.read_noise) +
+                   ", a finite number of electrons, 0 or more, expected");
+        channel_.saturation = given_.saturation;
+        if (std::isnan(given_.saturation))
+            refuse(which_ + "saturation is nan, a number of counts expected, or infinity for none");
+    }
+
+    void read_maps()
+    {
+        channel_.offset_map = map("offset_map", given_.offset_map, MapKind::real);
+        channel_.gain_map = map("gain_map", given_.gain_map, MapKind::real);
+        channel_.read_variance_map = map("read_variance_map", given_.read_variance_map, MapKind::real);
+        channel_.bad_pixels = map("bad_pixels", given_.bad_pixels, MapKind::mask);
+        const bool wanted = channel_.background == Subtracted::map;
+        if (wanted && given_.background_map == nullptr)
+            refuse(which_ + "background_map is NULL, a map expected for LUMICROP_BACKGROUND_MAP (4)");
+        if (wanted) channel_.background_map = map("background_map", given_.background_map, MapKind::real, true);
+        const int64_t n_maps = channel_.background_map.shape[0];
+        if (wanted && n_maps > 1 && channel_.gathered && n_maps != channel_.images.shape[0])
+            refuse(which_ + "background_map has " + std::to_string(n_maps) + " frames, 1 or " +
+                   std::to_string(channel_.images.shape[0]) + " expected, as images");
+    }
+
+    Images map(const char* name, const lumicrop_array* array, MapKind kind, bool frames = false)
+    {
+        const Images map = checked_map(array, which_ + name, kind, frames);
+        if (map.data == nullptr) return map;
+        const bool first = map_height_ == 0;
+        if (first) {
+            map_height_ = channel_.frame_known ? channel_.frame_height : map.shape[1];
+            map_width_ = channel_.frame_known ? channel_.frame_width : map.shape[2];
+        }
+        if (map.shape[1] != map_height_ || map.shape[2] != map_width_)
+            refuse(which_ + name + " has " + std::to_string(map.shape[1]) + " x " + std::to_string(map.shape[2]) +
+                   " pixels, " + std::to_string(map_height_) + " x " + std::to_string(map_width_) + " expected, as " +
+                   (channel_.frame_known ? "the frames have" : "the maps before it have"));
+        return map;
+    }
+
+    /// Whether the kernels of the plain sum and filter serve.
+    bool is_plain() const
+    {
+        const bool plain_background =
+            channel_.background == (channel_.method == Method::sum ? Subtracted::border_median : Subtracted::column);
+        if ((channel_.method != Method::sum && channel_.method != Method::filter) || !plain_background) return false;
+        if (channel_.em_gain > 1 || std::isfinite(channel_.saturation) || has_maps(channel_)) return false;
+        for (const lumicrop_array* asked : {result_.photons_sigma, result_.background_photons, result_.background_sigma,
+                                            result_.chi2, result_.log_likelihood_ratio, result_.enclosed,
+                                            result_.photons_total, result_.background_pixels, result_.iterations})
+            if (asked != nullptr) return false;
+        return true;
+    }
+
     void require_columns()
     {
-        const bool filter = channel_.method == Method::filter;
-        if (channel_.gathered) require("frame", detections_.frame, "gathered crops");
-        const char* const why = filter ? "the filter" : channel_.gathered ? "gathered crops" : "padding by geometry";
-        if (filter || channel_.frame_known) {
+        const bool filter = channel_.method == Method::filter, placed = channel_.frame_known || has_maps(channel_);
+        if (channel_.gathered || channel_.background_map.shape[0] > 1)
+            require("frame", detections_.frame, channel_.gathered ? "gathered crops" : "a background map a frame");
+        const char* const why = filter                 ? "the filter"
+                                : channel_.uses_psf    ? "the PSF"
+                                : channel_.gathered    ? "gathered crops"
+                                : channel_.frame_known ? "padding by geometry"
+                                                       : "the maps";
+        if (channel_.uses_psf || placed) {
             require("X0", detections_.X0, why);
             require("Y0", detections_.Y0, why);
         }
-        if (!filter) return;
+        if (channel_.background == Subtracted::column)
+            require("os_fit", detections_.os_fit, filter ? why : "the background");
+        if (!channel_.uses_psf) return;
         require("x_fit", detections_.x_fit, why);
         require("y_fit", detections_.y_fit, why);
-        require("os_fit", detections_.os_fit, why);
     }
 
     int32_t choice(const char* name, int32_t value, int32_t low, int32_t high, const char* expected)
@@ -195,16 +299,18 @@ private:
     const lumicrop_channel& given_;
     const std::string which_;
     const lumicrop_detections& detections_;
+    const lumicrop_result& result_;
     const int64_t n_channels_;
+    int64_t map_height_ = 0, map_width_ = 0; // of the maps seen so far
     Channel channel_;
 };
 
 } // namespace
 
 Channel checked_channel(const lumicrop_channel& given, int64_t number, const lumicrop_detections& detections,
-                        int64_t n_channels)
+                        const lumicrop_result& result, int64_t n_channels)
 {
-    return ChannelCheck(given, number, detections, n_channels).checked();
+    return ChannelCheck(given, number, detections, result, n_channels).checked();
 }
 
 } // namespace lumicrop

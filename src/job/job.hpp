@@ -12,9 +12,10 @@ namespace lumicrop {
 
 class Spline;
 
-enum class Method { sum, filter };
+enum class Method { sum, filter, joint, optimal, mle };
 enum class Model { isogauss, gauss, spline };
 enum class Padding { zeros, geometry, none };
+enum class Subtracted { border_median, corrected_median, column, map, fitted }; // the background
 
 /// One channel: crops of one size from one camera.
 struct Channel
@@ -33,8 +34,20 @@ struct Channel
     double gain = 1, qe = 1, camera_offset = 0;
     double psf_sigma_nm = 0, psf_sigma_x_nm = 0, psf_sigma_y_nm = 0, psf_theta_deg = 0;
     const Spline* spline = nullptr;
+    Subtracted background = Subtracted::column;
+    double em_gain = 1, read_noise = 0, saturation = 0;
+    Images offset_map, gain_map, read_variance_map, bad_pixels, background_map; // no data: none
+    bool uses_psf = false;                                                      // positions and the PSF's columns are read
+    bool plain = true; // border-median sum or matched filter, one camera for all pixels, no errors asked for
     const int64_t* positions = nullptr; // detection of each crop; null: `first` and those that follow
 };
+
+inline bool has_maps(const Channel& channel)
+{
+    return channel.offset_map.data != nullptr || channel.gain_map.data != nullptr ||
+           channel.read_variance_map.data != nullptr || channel.bad_pixels.data != nullptr ||
+           channel.background_map.data != nullptr;
+}
 
 /// Columns of the detections. None: its stand-in is used.
 struct Detections
@@ -46,6 +59,8 @@ struct Detections
 struct Result
 {
     Column photons, background, psf_sum, denominator, flags;
+    Column photons_sigma, background_photons, background_sigma, chi2, log_likelihood_ratio, enclosed, photons_total,
+        background_pixels, iterations;
 };
 
 struct Job
@@ -69,9 +84,15 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
 void for_each_column(const Detections& columns, const std::function<void(const char*, const Column&)>& use);
 void for_each_column(const Result& columns, const std::function<void(const char*, const Column&)>& use);
 
+/// Calls `use(name, map)` for the maps that are given.
+void for_each_map(const Channel& channel, const std::function<void(const char*, const Images&)>& use);
+
 /// The detections of each channel from their one-based labels in host memory: positions channel after channel, in
 /// detection order within a channel. `counts` receives how often each label stands. Throws Refusal for a label outside.
 std::vector<int64_t> positions_by_channel(const Column& labels, int64_t n, std::vector<int64_t>& counts);
+
+/// Throws Refusal if a map does not cover one of the channel's crops, as far as the host can see where they lie.
+void check_maps(const Job& job, const Channel& channel, int64_t number);
 
 /// Throws Refusal if a frame number of the channel's detections lies outside its movie.
 void check_frames(const Job& job, const Channel& channel, int64_t number);

@@ -114,6 +114,28 @@ LUMICROP_HOST_DEVICE double larger(double a, double b)
     return a > b ? a : b;
 }
 
+/// 1 / x, in float32 to the last few bits: for weights, which need not be exact.
+LUMICROP_HOST_DEVICE float reciprocal(float x)
+{
+#if defined(__CUDA_ARCH__)
+    float inverse; // one instruction
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(x));
+    return inverse;
+#else
+    return 1.0f / x;
+#endif
+}
+LUMICROP_HOST_DEVICE double reciprocal(double x)
+{
+    return 1.0 / x;
+}
+
+/// Whether it holds anywhere: in any lane, where Real has lanes.
+LUMICROP_HOST_DEVICE bool any(bool condition)
+{
+    return condition;
+}
+
 /// Rounds by adding and taking away: |x| below 2^22 (float), 2^51 (double).
 template <class Scalar>
 struct RoundingShift;
@@ -146,6 +168,28 @@ LUMICROP_HOST_DEVICE double power_of_two(double shifted)
     bits <<= RoundingShift<double>::kMantissa;
     memcpy(&shifted, &bits, sizeof bits);
     return shifted;
+}
+
+/// A number above 0 in [sqrt(1/2), sqrt(2)) whose product with 2^exponent is x; x is a normal number.
+LUMICROP_HOST_DEVICE float mantissa_of(float x, float& exponent)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int32_t whole = (bits - 0x3F3504F3) >> 23;
+    bits -= whole * (1 << 23);
+    memcpy(&x, &bits, sizeof bits);
+    exponent = static_cast<float>(whole);
+    return x;
+}
+LUMICROP_HOST_DEVICE double mantissa_of(double x, double& exponent)
+{
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int64_t whole = (bits - 0x3FE6A09E667F3BCD) >> 52;
+    bits -= whole * (int64_t{1} << 52);
+    memcpy(&x, &bits, sizeof bits);
+    exponent = static_cast<double>(whole);
+    return x;
 }
 
 /// Horner's rule, highest power first.
