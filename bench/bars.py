@@ -102,6 +102,10 @@ def avx2(method: str) -> Bar:
     return ratio(f"avx2 over avx512, {spoken(method)}", f"{method}/11x11/f32/threads:T/isa:avx2", 0.5)
 
 
+def over_filter(method: str, what: str, bar: float) -> Bar:
+    return ratio(f"{what} over the filter, isogauss, 11x11, f32", f"{method}/isogauss/11x11/f32/threads:T", bar)
+
+
 def scaling(method: str) -> Bar:
     name = f"{method}/11x11/f32/threads:T"
 
@@ -151,6 +155,10 @@ BARS = (
     *(padded(*row) for row in (("sum", "f32"), ("sum", "u16"), ("filter/isogauss", "f32"), ("filter/isogauss", "u16"))),
     *map(avx2, MODELS),
     *map(scaling, MODELS),
+    over_filter("errors", "the filter with its standard error and chi-square", 0.6),
+    over_filter("joint", "joint", 0.6),
+    over_filter("optimal", "optimal", 0.25),
+    over_filter("mle", "mle", 0.12),
     overhead("overhead of a call of the C ABI, 1 and 100 crops (longest row)", "call/", 5e-6),
     *(overhead(f"overhead of Python's `{function}`, 1 and 100 crops (longest row)", f"python/call/{function}/", 30e-6)
       for function in ("integrate", "integrate_crop")),

@@ -203,6 +203,16 @@ void register_unusual_rows(const Plan& plan, const std::vector<int>& threads)
             for (const int n : threads) beside_usual(method, LUMICROP_U16, content, n);
 }
 
+/// Estimators, each compared with the filter.
+void register_estimator_rows(const Plan& plan, const std::vector<int>& threads)
+{
+    for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16})
+        for (const Method method : kEstimators)
+            for (const int n : threads)
+                register_integrate_row(plan, {{method, kMainSide, dtype}, n},
+                                       CpuCase{{Method::isogauss, kMainSide, dtype}, n});
+}
+
 void register_call_rows(const Plan& plan, const std::vector<int>& threads)
 {
     for (const Method method : {Method::sum, Method::isogauss})
@@ -260,6 +270,7 @@ void register_cpu_rows(const Plan& plan)
     for (const int n : threads)
         register_row("read/threads:" + std::to_string(n), [=](benchmark::State& state) { read_row(state, plan, n); });
     register_stack_rows(plan, threads);
+    register_estimator_rows(plan, threads);
     register_unusual_rows(plan, threads);
     register_call_rows(plan, threads);
     register_sweep_rows(plan, threads.back());

@@ -47,6 +47,17 @@ std::vector<lumicrop_array> images_of(const Source& source, int64_t n)
     return made;
 }
 
+lumicrop_method method_of(Method method)
+{
+    switch (method) {
+    case Method::sum: return LUMICROP_SUM;
+    case Method::joint: return LUMICROP_JOINT;
+    case Method::optimal: return LUMICROP_OPTIMAL;
+    case Method::mle: return LUMICROP_MLE;
+    default: return LUMICROP_FILTER;
+    }
+}
+
 lumicrop_channel channel_of(Method method, const Source& source, const lumicrop_array& images)
 {
     lumicrop_channel made = lumicrop::channel();
@@ -55,7 +66,7 @@ lumicrop_channel channel_of(Method method, const Source& source, const lumicrop_
     made.qe = kCamera.qe;
     made.camera_offset = kCamera.offset;
     made.pixel_x_nm = made.pixel_y_nm = kCamera.pixel_nm;
-    made.method = method == Method::sum ? LUMICROP_SUM : LUMICROP_FILTER;
+    made.method = method_of(method);
     if (is_gathered(source.content)) {
         made.source = LUMICROP_GATHERED;
         made.crop_height = made.crop_width = source.side;
@@ -78,6 +89,10 @@ const char* name(Method method)
     case Method::gauss: return "filter/gauss";
     case Method::gauss_unrotated: return "filter/gauss-unrotated";
     case Method::spline: return "filter/spline";
+    case Method::errors: return "errors/isogauss";
+    case Method::joint: return "joint/isogauss";
+    case Method::optimal: return "optimal/isogauss";
+    case Method::mle: return "mle/isogauss";
     }
     return "";
 }
@@ -89,7 +104,11 @@ Job::Job(Method method, const Source& source, int64_t n)
       os_fit_(first(source.columns.os_fit, n)), sigma_fit_(first(source.columns.sigma_fit, n)),
       sigma_x_fit_(first(source.columns.sigma_x_fit, n)), sigma_y_fit_(first(source.columns.sigma_y_fit, n)),
       sigma_angle_(first(source.columns.sigma_angle, n)), photons_(static_cast<std::size_t>(n)),
-      photons_column_(first(photons_, n)), detections_(lumicrop::detections(n)), result_(lumicrop::result())
+      photons_sigma_(method == Method::errors ? photons_.size() : 0), chi2_(photons_sigma_.size()),
+      photons_column_(first(photons_, n)),
+      photons_sigma_column_(first(photons_sigma_, static_cast<int64_t>(photons_sigma_.size()))),
+      chi2_column_(first(chi2_, static_cast<int64_t>(chi2_.size()))), detections_(lumicrop::detections(n)),
+      result_(lumicrop::result())
 {
     for (const lumicrop_array& images : images_) channels_.push_back(channel_of(method, source, images));
     if (source.content == Content::labelled) read(detections_.ch, ch_);
@@ -101,11 +120,15 @@ Job::Job(Method method, const Source& source, int64_t n)
     if (method != Method::sum) {
         read(detections_.x_fit, x_fit_);
         read(detections_.y_fit, y_fit_);
-        read(detections_.os_fit, os_fit_);
+        if (method_of(method) == LUMICROP_FILTER) read(detections_.os_fit, os_fit_);
     }
     switch (method) {
     case Method::sum: break;
-    case Method::isogauss: read(detections_.sigma_fit, sigma_fit_); break;
+    case Method::isogauss:
+    case Method::errors:
+    case Method::joint:
+    case Method::optimal:
+    case Method::mle: read(detections_.sigma_fit, sigma_fit_); break;
     case Method::gauss: read(detections_.sigma_angle, sigma_angle_); [[fallthrough]];
     case Method::gauss_unrotated:
         read(detections_.sigma_x_fit, sigma_x_fit_);
@@ -114,6 +137,15 @@ Job::Job(Method method, const Source& source, int64_t n)
     case Method::spline: read(detections_.z_fit, z_fit_); break;
     }
     result_.photons = &photons_column_;
+    if (method != Method::errors) return;
+    result_.photons_sigma = &photons_sigma_column_;
+    result_.chi2 = &chi2_column_;
+}
+
+std::vector<lumicrop_array*> Job::outputs()
+{
+    if (result_.photons_sigma == nullptr) return {&photons_column_};
+    return {&photons_column_, &photons_sigma_column_, &chi2_column_};
 }
 
 void Job::read(const lumicrop_array*& column, lumicrop_array& from)

@@ -10,11 +10,15 @@
 
 namespace bench {
 
-enum class Method { sum, isogauss, gauss, gauss_unrotated, spline };
+enum class Method { sum, isogauss, gauss, gauss_unrotated, spline, errors, joint, optimal, mle };
 
 inline constexpr Method kMethods[] = {Method::sum, Method::isogauss, Method::gauss, Method::gauss_unrotated, Method::spline};
 
-/// "sum", "filter/isogauss", "filter/gauss" (an angle per detection), "filter/gauss-unrotated", "filter/spline".
+/// What takes longer than the filter of the same PSF, isogauss, and tells more.
+inline constexpr Method kEstimators[] = {Method::errors, Method::joint, Method::optimal, Method::mle};
+
+/// "sum", "filter/isogauss", "filter/gauss" (an angle per detection), "filter/gauss-unrotated", "filter/spline"; "errors/isogauss" (the filter,
+/// with its standard error and chi-square), "joint/isogauss", "optimal/isogauss", "mle/isogauss".
 const char* name(Method method);
 
 class Job
@@ -32,6 +36,7 @@ public:
     std::vector<lumicrop_array>& images() { return images_; }
     const std::vector<lumicrop_array*>& columns() { return columns_; }
     lumicrop_array& photons_column() { return photons_column_; }
+    std::vector<lumicrop_array*> outputs(); // those that are asked for
 
 private:
     void read(const lumicrop_array*& column, lumicrop_array& from);
@@ -40,8 +45,8 @@ private:
     lumicrop_array ch_, frame_, X0_, Y0_, x_fit_, y_fit_, z_fit_, os_fit_, sigma_fit_, sigma_x_fit_, sigma_y_fit_,
         sigma_angle_;
     std::vector<lumicrop_array*> columns_;
-    std::vector<float> photons_;
-    lumicrop_array photons_column_;
+    std::vector<float> photons_, photons_sigma_, chi2_; // the last two where they are asked for
+    lumicrop_array photons_column_, photons_sigma_column_, chi2_column_;
     std::vector<lumicrop_channel> channels_;
     lumicrop_detections detections_;
     lumicrop_result result_;

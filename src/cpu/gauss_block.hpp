@@ -42,35 +42,12 @@ private:
     using Wide = WideLanes<Real>;
     using Psf = GaussPsf<Real>;
 
-    struct AxisSums
-    {
-        Real weights, squares;
-    };
-
-    static AxisSums add_up_axis(const Real* weights, int64_t n)
-    {
-        if (n <= math::kPlainTerms) {
-            AxisSums plain{Real(0), Real(0)};
-            for (int64_t i = 0; i < n; ++i) {
-                plain.weights = plain.weights + weights[i];
-                plain.squares = muladd(weights[i], weights[i], plain.squares);
-            }
-            return plain;
-        }
-        math::BatchedSum<Real> total, total_squares;
-        for (int64_t i = 0; i < n; ++i) {
-            total.add(weights[i]);
-            total_squares.add(weights[i] * weights[i]);
-        }
-        return {total.value(), total_squares.value()};
-    }
-
     void add_up_separable(Real background, BlockSums<Real>& sums)
     {
         psf_.weigh_axes();
-        const AxisSums columns = add_up_axis(psf_.columns(), channel_.width),
-                       rows = add_up_axis(psf_.rows(), channel_.height);
-        turn_weights();
+        const typename Psf::AxisSums columns = Psf::add_up_axis(psf_.columns(), channel_.width),
+                                     rows = Psf::add_up_axis(psf_.rows(), channel_.height);
+        psf_.turn_columns(width_, turned_weights_);
         alignas(64) Scalar levels[kLanes];
         background.store(levels);
         Real products[kLanes];
@@ -94,18 +71,6 @@ private:
         });
         sums = {Wide::widened(columns.weights) * Wide::widened(rows.weights),
                 Wide::widened(columns.squares) * Wide::widened(rows.squares), Wide::widened(sums_over_lanes(products))};
-    }
-
-    /// Columns' weights of one crop side by side, crop after crop.
-    void turn_weights()
-    {
-        for (int64_t c = channel_.width; c < width_; ++c) psf_.columns()[c] = Real(0);
-        for (int64_t first = 0; first < width_; first += kLanes) {
-            Real rows[kLanes];
-            for (int i = 0; i < kLanes; ++i) rows[i] = psf_.columns()[first + i];
-            transpose(rows);
-            for (int lane = 0; lane < kLanes; ++lane) rows[lane].store(turned_weights_ + lane * width_ + first);
-        }
     }
 
     static constexpr int registers_of(int width) { return (width + kLanes - 1) / kLanes; }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/filter_block.hpp"
+#include "cpu/transpose.hpp"
 #include "cpu/wide_lanes.hpp"
 #include "math/near_pixels.hpp"
 #include "math/rotated_gaussian.hpp"
@@ -72,6 +73,41 @@ public:
     }
     Real* columns() const { return column_weights_; }
     Real* rows() const { return row_weights_; }
+
+    /// Columns' weights of one crop side by side, crop after crop, `width` apart; 0 behind the last column.
+    void turn_columns(int64_t width, Scalar* turned) const
+    {
+        for (int64_t c = channel_.width; c < width; ++c) column_weights_[c] = Real(0);
+        for (int64_t first = 0; first < width; first += kLanes) {
+            Real rows[kLanes];
+            for (int i = 0; i < kLanes; ++i) rows[i] = column_weights_[first + i];
+            transpose(rows);
+            for (int lane = 0; lane < kLanes; ++lane) rows[lane].store(turned + lane * width + first);
+        }
+    }
+
+    /// Sums of weights and of their squares along an axis.
+    struct AxisSums
+    {
+        Real weights, squares;
+    };
+    static AxisSums add_up_axis(const Real* weights, int64_t n)
+    {
+        if (n <= math::kPlainTerms) {
+            AxisSums plain{Real(0), Real(0)};
+            for (int64_t i = 0; i < n; ++i) {
+                plain.weights = plain.weights + weights[i];
+                plain.squares = muladd(weights[i], weights[i], plain.squares);
+            }
+            return plain;
+        }
+        math::BatchedSum<Real> total, total_squares;
+        for (int64_t i = 0; i < n; ++i) {
+            total.add(weights[i]);
+            total_squares.add(weights[i] * weights[i]);
+        }
+        return {total.value(), total_squares.value()};
+    }
 
 private:
     /// The Gaussians along one of their own axes.

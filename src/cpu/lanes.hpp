@@ -278,6 +278,21 @@ LUMICROP_INLINE DoubleLanes reciprocal(DoubleLanes a)
 {
     return DoubleLanes(1.0) / a;
 }
+LUMICROP_INLINE DoubleLanes square_root(DoubleLanes a)
+{
+#if defined(__AVX512F__)
+    return DoubleLanes((DoubleLanes::Vector)_mm512_sqrt_pd((__m512d)a.v));
+#elif defined(__AVX2__)
+    return DoubleLanes((DoubleLanes::Vector)_mm256_sqrt_pd((__m256d)a.v));
+#elif defined(__SSE2__)
+    return DoubleLanes((DoubleLanes::Vector)_mm_sqrt_pd((__m128d)a.v));
+#elif defined(__aarch64__)
+    return DoubleLanes((DoubleLanes::Vector)vsqrtq_f64((float64x2_t)a.v));
+#else
+    for (int i = 0; i < DoubleLanes::kCount; ++i) a.v[i] = __builtin_sqrt(a.v[i]);
+    return a;
+#endif
+}
 template <class Mask>
 LUMICROP_INLINE auto any(Mask m) -> decltype(lane_bits(m) != 0)
 {

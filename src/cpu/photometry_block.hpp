@@ -2,10 +2,12 @@
 // backgrounds, errors (SPEC section 8).
 //
 // Pixels are turned as a whole and become images of registers: what was counted, electrons above a level, PSF. The estimators pass over these.
+// Crops for which that is not needed take a shorter way (separable_fit.hpp), whichever way the others of the block take.
 #pragma once
 
 #include "cpu/camera_maps.hpp"
 #include "cpu/psf_images.hpp"
+#include "cpu/separable_fit.hpp"
 #include "cpu/tile.hpp"
 #include "math/border.hpp"
 #include "math/border_median.hpp"
@@ -89,29 +91,22 @@ public:
           gain_(channel.gain / channel.em_gain),
           read_variance_(channel.read_noise * channel.read_noise / (channel.em_gain * channel.em_gain))
     {
-        if (channel.uses_psf) psf_.emplace(channel, crops_, workspace);
+        if (!channel.uses_psf) return;
+        psf_.emplace(channel, crops_, workspace);
+        if (channel.model != Model::spline) separable_.emplace(channel, crops_, row_width(), workspace);
     }
 
     void compute(const Job& job, const Block<kLanes>& block, const Block<kLanes>* next, Outcomes<kLanes>& outcomes)
     {
         crops_.find(job, block, next);
-        for (int64_t row = 0; row < channel_.height; row += tile_.strip_rows()) {
-            const int64_t end = row + tile_.strip_rows() < channel_.height ? row + tile_.strip_rows() : channel_.height;
-            tile_.load(crops_, row, end, reinterpret_cast<Scalar*>(raw_ + row * channel_.width));
-        }
-        for (int lane = 0; lane < kLanes; ++lane) crops_.prefetch(lane, kLanes);
-        for (CameraMap<Real>* map : {&offset_map_, &gain_map_, &variance_map_, &bad_pixels_, &background_map_})
-            map->find(job, block);
-        leave_out();
-        find_background(job, block);
-        find_light();
-        if (psf_) find_psf(job, block);
         for (uint32_t& flags : outcomes.flags) flags = 0;
-        if (channel_.method == Method::sum)
-            add_up(job, outcomes);
-        else
-            estimate(job, outcomes);
-        finish(job, block, outcomes);
+        some_padded_ = some_masked_ = no_border_ = 0;
+        some_left_out_ = false;
+        lanes_ = 0;
+        if (separable_ && is_separable(channel_, job.result, SeparableFit<Real>::kMostRegisters * kLanes))
+            is_fitted() ? fit_separable<true>(job, block, outcomes) : fit_separable<false>(job, block, outcomes);
+        lanes_ = ~lanes_ & kAllLanes;
+        if (lanes_ != 0) compute_by_images(job, block, outcomes);
     }
 
     const Details<kLanes>& details() const { return details_; }
@@ -127,6 +122,81 @@ private:
     }
     bool is_fitted() const { return channel_.background == Subtracted::fitted; }
     bool has_uneven_pixels() const { return offset_map_ || gain_map_; }
+
+    using Wide = WideLanes<Real>;
+    static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
+    bool takes(int lane) const { return (lanes_ >> lane & 1) != 0; }
+    int64_t row_width() const { return (channel_.width + kLanes - 1) / kLanes * kLanes; } // in whole registers
+
+    /// What is taken off each pixel, and the variance of one without the model.
+    struct Level
+    {
+        Real high, low;  // counts; electrons
+        Real background; // electrons, where pixels differ
+        Real base;
+    };
+
+    template <bool kFitted>
+    void fit_separable(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
+    {
+        by_images_ = false;
+        find_inputs(job, block);
+        find_background(job, block);
+        psf_->gauss().weigh_axes();
+        const Level level = this->level();
+        const Real excess(static_cast<Scalar>(excess_));
+        const auto sums =
+            separable_->template add_up<kFitted>(psf_->gauss(), {level.high, level.low, static_cast<Scalar>(gain_)});
+        keep_psf_sum(sums.weights);
+        math::Light<Real> light{sums.light.signal / sums.normal.ss, Real(0)};
+        if (kFitted) light = product(math::inverse<true>(sums.normal), sums.light);
+        math::Spread<Real> spread{};
+        uint32_t too_dark = 0;
+        if (wants_spread(job.result))
+            spread = separable_->spread(excess, light, level.base, static_cast<bool>(job.result.chi2), too_dark);
+        lanes_ = kAllLanes & ~(psf_->gauss().rotated() | sums.zero_on_border | too_dark);
+        if (channel_.padding == Padding::geometry) lanes_ &= ~crops_.clipped();
+        if (lanes_ == 0) return;
+        const double nothing[kLanes] = {};
+        finish_estimate<kFitted>(sums.normal, {light, Real(0), Real(0) == Real(0)}, spread, false, nothing, outcomes);
+        finish(job, block, outcomes);
+    }
+
+    void compute_by_images(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
+    {
+        by_images_ = true;
+        for (int64_t row = 0; row < channel_.height; row += tile_.strip_rows()) {
+            const int64_t end = row + tile_.strip_rows() < channel_.height ? row + tile_.strip_rows() : channel_.height;
+            tile_.load(crops_, row, end, reinterpret_cast<Scalar*>(raw_ + row * channel_.width));
+        }
+        for (CameraMap<Real>* map : {&offset_map_, &gain_map_, &variance_map_, &bad_pixels_, &background_map_})
+            map->find(job, block);
+        leave_out();
+        find_background(job, block);
+        find_light();
+        if (psf_) {
+            find_inputs(job, block);
+            find_psf();
+        }
+        if (channel_.method == Method::sum)
+            add_up(outcomes);
+        else
+            estimate(job, outcomes);
+        finish(job, block, outcomes);
+    }
+
+    void find_inputs(const Job& job, const Block<kLanes>& block)
+    {
+        const FilterInputs<Real> inputs(job, channel_, block);
+        inputs.column.store(column_);
+        inputs.row.store(row_);
+        psf_->find(job, block, inputs);
+    }
+
+    static bool wants_spread(const Result& wanted)
+    {
+        return wanted.photons_sigma || wanted.background_sigma || wanted.chi2 || wanted.background_pixels;
+    }
 
     // -- which pixels count ------------------------------------------------------------------------------------------
 
@@ -210,7 +280,7 @@ private:
         case Subtracted::fitted:
             // Above the crop's first pixel, so that a large level costs no digits.
             for (int lane = 0; lane < kLanes; ++lane) {
-                const auto first = static_cast<double>(reinterpret_cast<const Scalar*>(raw_)[lane]);
+                const double first = first_pixel(lane);
                 const bool usable =
                     !has_uneven_pixels() && math::is_finite(first) && !(some_left_out_ && (left_out_[0] >> lane & 1) != 0);
                 level_[lane] = usable ? first : channel_.camera_offset;
@@ -225,6 +295,15 @@ private:
             return;
         default: measure_background();
         }
+    }
+
+    double first_pixel(int lane) const
+    {
+        return with_pixel_type<Scalar>(channel_.images.dtype, [&](auto zero) {
+            decltype(zero) pixel;
+            __builtin_memcpy(&pixel, crops_.template rows<decltype(zero)>(lane, 0, 1).first, sizeof pixel);
+            return static_cast<double>(pixel);
+        });
     }
 
     /// Electrons above the offset, where pixels differ.
@@ -308,26 +387,30 @@ private:
 
     // -- images ------------------------------------------------------------------------------------------------------
 
-    /// Electrons above the background, or what stands for it while that is fitted, and the variance of pixels without the model.
-    void find_light()
+    Level level() const
     {
-        alignas(64) Scalar high[kLanes], low[kLanes], known[kLanes], without_model[kLanes];
+        alignas(64) Scalar high[kLanes], low[kLanes], known[kLanes], base[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
             const math::Parts<Scalar> level = math::in_parts<Scalar>(level_[lane]);
             high[lane] = level.high;
             low[lane] = static_cast<Scalar>(static_cast<double>(level.low) * gain_);
             known[lane] = static_cast<Scalar>(known_[lane].value);
-            without_model[lane] = static_cast<Scalar>(excess_ * known_[lane].value + (variance_map_ ? 0 : read_variance_));
+            base[lane] = static_cast<Scalar>(excess_ * known_[lane].value + (variance_map_ ? 0 : read_variance_));
         }
-        const Real level_high = Real::load(high), level_low = Real::load(low), background = Real::load(known);
-        const Real gain(static_cast<Scalar>(gain_)), base = Real::load(without_model);
-        const Real qe(static_cast<Scalar>(channel_.qe));
+        return {Real::load(high), Real::load(low), Real::load(known), Real::load(base)};
+    }
+
+    /// Electrons above the background, or what stands for it while that is fitted, and the variance of pixels without the model.
+    void find_light()
+    {
+        const auto [high, low, background, base] = level();
+        const Real gain(static_cast<Scalar>(gain_)), qe(static_cast<Scalar>(channel_.qe));
         const Real per_variance(static_cast<Scalar>(1 / (channel_.em_gain * channel_.em_gain)));
         const Real excess(static_cast<Scalar>(excess_));
         if (has_uneven_pixels())
             for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = uneven_light(i) - background;
         else
-            for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = muladd(raw_[i] - level_high, gain, Real(0) - level_low);
+            for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = muladd(raw_[i] - high, gain, Real(0) - low);
         variance_[0] = base;
         if (background_map_)
             for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = light_[i] - background_map_.at(i) * qe;
@@ -350,12 +433,9 @@ private:
     }
 
     /// The PSF on every pixel, normalised over those that are not padding: masked ones hold light, too.
-    void find_psf(const Job& job, const Block<kLanes>& block)
+    void find_psf()
     {
-        const FilterInputs<Real> inputs(job, channel_, block);
-        inputs.column.store(column_);
-        inputs.row.store(row_);
-        psf_->find(job, block, inputs);
+        psf_->draw();
         const bool some_padded = some_left_out_ && some_padded_ != 0;
         math::BatchedSum<Real> sum;
         for (int64_t i = 0; i < n_pixels_; ++i) {
@@ -364,7 +444,10 @@ private:
         }
         const Real total = sum.value(), scale = Real(1) / total;
         for (int64_t i = 0; i < n_pixels_; ++i) psf_->set(i, psf_->weight(i) * scale);
-        using Wide = WideLanes<Real>;
+        keep_psf_sum(total);
+    }
+    void keep_psf_sum(Real total)
+    {
         const Wide wide = Wide::widened(total);
         wide.store(enclosed_);
         (wide * psf_->amplitude()).store(psf_sum_);
@@ -375,7 +458,7 @@ private:
     static void widen(Real real, double (&to)[kLanes]) { WideLanes<Real>::widened(real).store(to); }
 
     /// The sum of all pixels above the background.
-    void add_up(const Job&, Outcomes<kLanes>& outcomes)
+    void add_up(Outcomes<kLanes>& outcomes)
     {
         Real sums[3] = {Real(0), Real(0), Real(0)};
         counted().add_up(sums, [](Real(&s)[3], Real, Real d, Real v) {
@@ -389,11 +472,13 @@ private:
         widen(sums[2], variances);
         widen(measured_on(true), measured);
         for (int lane = 0; lane < kLanes; ++lane) {
+            if (!takes(lane)) continue;
             // `variances` holds the background's part, F^2 b, already.
             const math::KnownBackground& known = known_[lane];
             const math::Certainty certainty =
                 math::certainty_of_sum(electrons[lane], variances[lane], pixels[lane], measured[lane], excess_, known);
             set(outcomes, lane, electrons[lane], known.value, certainty);
+            keep(outcomes, lane);
             outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
@@ -442,8 +527,7 @@ private:
                                           channel_.method == Method::mle);
         const Result& wanted = job.result;
         math::Spread<Real> spread{};
-        if (wanted.photons_sigma || wanted.background_sigma || wanted.chi2 || wanted.background_pixels)
-            spread = math::spread(pixels, excess, found.light);
+        if (wants_spread(wanted)) spread = math::spread(pixels, excess, found.light);
         alignas(64) double ratio[kLanes] = {};
         if (wanted.log_likelihood_ratio) widen(math::likelihood_ratio(pixels, excess, found.light), ratio);
         finish_estimate<kFitted>(normal, found, spread, iterates, ratio, outcomes);
@@ -454,93 +538,117 @@ private:
                          const math::Spread<Real>& spread, bool iterates, const double (&ratio)[kLanes],
                          Outcomes<kLanes>& outcomes)
     {
-        enum {
-            ss,
-            sb,
-            bb,
-            signal,
-            background,
-            vss,
-            vsb,
-            vbb,
-            wss,
-            wsb,
-            wbb,
-            light,
-            pixels,
-            squares,
-            steps,
-            psf,
-            psf_weighted,
-            n
-        };
-        alignas(64) double of[n][kLanes];
-        const Real all[n] = {normal.ss,
-                             normal.sb,
-                             normal.bb,
-                             found.light.signal,
-                             found.light.background,
-                             spread.unweighted.ss,
-                             spread.unweighted.sb,
-                             spread.unweighted.bb,
-                             spread.weighted.ss,
-                             spread.weighted.sb,
-                             spread.weighted.bb,
-                             spread.light,
-                             spread.pixels,
-                             spread.squares,
-                             found.iterations,
-                             measured_on(false),
-                             iterates ? measured_on(false, true) : Real(0)};
-        for (int k = 0; k < n; ++k) widen(all[k], of[k]);
-        const uint32_t converged = lane_bits(found.converged);
         const math::Weights weights = iterates ? math::Weights::by_variance : math::Weights::alike;
+        Wide measured_psf(0.0), measured_weighted(0.0), read_variance(read_variance_);
+        if (!kFitted && measures(channel_)) {
+            measured_psf = Wide::widened(measured_on(false));
+            if (iterates) measured_weighted = Wide::widened(measured_on(false, true));
+        }
+        if (kFitted && variance_map_) {
+            alignas(64) double mean[kLanes];
+            for (int lane = 0; lane < kLanes; ++lane) mean[lane] = mean_read_variance(lane);
+            read_variance = Wide::load(mean);
+        }
+        const WideFit of(normal, found.light, spread);
+        alignas(64) double steps[kLanes];
+        widen(found.iterations, steps);
+        uint32_t uncountable = 0, parameter_is_nan = 0;
+        for (int i = 0; i < Wide::kParts; ++i) {
+            const int first = i * DoubleLanes::kCount;
+            const math::KnownBackgroundOf<DoubleLanes> known = background_of(first);
+            const math::Square<DoubleLanes> square = of.normal(i);
+            const DoubleLanes signal = of.at[WideFit::signal].part[i],
+                              background = known.value + of.at[WideFit::background].part[i];
+            const math::CertaintyOf<DoubleLanes> certainty =
+                kFitted
+                    ? math::certainty_of_fit(weights, square, of.spread(i),
+                                             math::pixel_variance(background, read_variance.part[i], DoubleLanes(excess_)))
+                    : math::certainty(weights, square.ss, of.spread(i), {measured_psf.part[i], measured_weighted.part[i]},
+                                      known);
+            const auto countable = math::is_countable(DoubleLanes::load(psf_sum_ + first), square.ss);
+            uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable(square) : countable)) << first;
+            parameter_is_nan |= lane_bits(known.value != known.value) << first;
+            set(outcomes, first, signal, background, certainty);
+            square.ss.store(denominator_ + first);
+        }
+        const uint32_t shape_is_nan = psf_->is_nan(), converged = lane_bits(found.converged);
+        parameter_is_nan |= shape_is_nan;
         for (int lane = 0; lane < kLanes; ++lane) {
-            const math::Spread<double> here{{of[vss][lane], of[vsb][lane], of[vbb][lane]},
-                                            {of[wss][lane], of[wsb][lane], of[wbb][lane]},
-                                            of[light][lane],
-                                            of[pixels][lane],
-                                            of[squares][lane]};
-            const math::Square<double> square{of[ss][lane], of[sb][lane], of[bb][lane]};
-            const double level = known_[lane].value;
-            math::Certainty certainty;
-            if (kFitted) {
-                const double read = variance_map_ ? mean_read_variance(lane) : read_variance_;
-                const double there = math::pixel_variance(level + of[background][lane], read, excess_);
-                certainty = math::certainty_of_fit(weights, square, here, there);
-            } else {
-                certainty = math::certainty(weights, square.ss, here, {of[psf][lane], of[psf_weighted][lane]}, known_[lane]);
-            }
-            set(outcomes, lane, of[signal][lane], level + of[background][lane], certainty);
+            if (!takes(lane)) continue;
+            keep(outcomes, lane);
             outcomes.psf_sum[lane] = psf_sum_[lane];
-            outcomes.denominator[lane] = square.ss;
+            outcomes.denominator[lane] = denominator_[lane];
             details_.log_likelihood_ratio[lane] = ratio[lane];
-            details_.iterations[lane] = static_cast<uint32_t>(of[steps][lane]);
-            judge(lane, iterates && (converged >> lane & 1) == 0, square, outcomes);
+            details_.iterations[lane] = static_cast<uint32_t>(steps[lane]);
+            const uint32_t bit = 1u << lane;
+            uint32_t& flags = outcomes.flags[lane];
+            if (parameter_is_nan & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
+            if (uncountable & ~shape_is_nan & bit) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
+            if (channel_.method == Method::mle && (~converged & bit) != 0) flags |= LUMICROP_FLAG_NOT_CONVERGED;
+            if ((uncountable | parameter_is_nan) & bit) forget(lane, outcomes);
+            if (shape_is_nan & bit) outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
         }
     }
 
-    /// NaN where the PSF counts nothing, and flags.
-    void judge(int lane, bool still_moving, const math::Square<double>& normal, Outcomes<kLanes>& outcomes)
+    /// Sums over the pixels, in float64.
+    struct WideFit
     {
-        uint32_t& flags = outcomes.flags[lane];
-        const bool shape_is_nan = (psf_->is_nan() >> lane & 1) != 0;
-        const bool parameter_is_nan = shape_is_nan || known_[lane].value != known_[lane].value;
-        const bool countable = math::is_countable(psf_sum_[lane], normal.ss);
-        const bool solvable = !is_fitted() || normal.ss * normal.bb - normal.sb * normal.sb > 1e-9 * normal.ss * normal.bb;
-        if (parameter_is_nan) flags |= LUMICROP_FLAG_PARAMETER_NAN;
-        if ((!countable || !solvable) && !shape_is_nan) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-        if (still_moving && channel_.method == Method::mle) flags |= LUMICROP_FLAG_NOT_CONVERGED;
-        if (parameter_is_nan || !countable || !solvable) {
-            for (double* const value :
-                 {outcomes.counts, details_.photons_sigma, details_.chi2, details_.log_likelihood_ratio})
-                value[lane] = math::not_a_number();
-            if (is_fitted() || parameter_is_nan)
-                for (double* const value : {outcomes.background, details_.background_photons, details_.background_sigma,
-                                            details_.background_pixels})
-                    value[lane] = is_fitted() ? math::not_a_number() : value[lane];
+        enum Sum { ss, sb, bb, signal, background, vss, vsb, vbb, wss, wsb, wbb, light, pixels, squares, kSums };
+        Wide at[kSums];
+
+        WideFit(const math::Square<Real>& normal, const math::Light<Real>& found, const math::Spread<Real>& spread)
+        {
+            const Real all[kSums] = {normal.ss,
+                                     normal.sb,
+                                     normal.bb,
+                                     found.signal,
+                                     found.background,
+                                     spread.unweighted.ss,
+                                     spread.unweighted.sb,
+                                     spread.unweighted.bb,
+                                     spread.weighted.ss,
+                                     spread.weighted.sb,
+                                     spread.weighted.bb,
+                                     spread.light,
+                                     spread.pixels,
+                                     spread.squares};
+            for (int k = 0; k < kSums; ++k) at[k] = Wide::widened(all[k]);
         }
-        if (shape_is_nan) outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
+        math::Square<DoubleLanes> normal(int i) const { return {at[ss].part[i], at[sb].part[i], at[bb].part[i]}; }
+        math::Spread<DoubleLanes> spread(int i) const
+        {
+            return {{at[vss].part[i], at[vsb].part[i], at[vbb].part[i]},
+                    {at[wss].part[i], at[wsb].part[i], at[wbb].part[i]},
+                    at[light].part[i],
+                    at[pixels].part[i],
+                    at[squares].part[i]};
+        }
+    };
+
+    math::KnownBackgroundOf<DoubleLanes> background_of(int first) const
+    {
+        alignas(64) double value[DoubleLanes::kCount], variance[DoubleLanes::kCount], covariance[DoubleLanes::kCount],
+            pixels[DoubleLanes::kCount];
+        for (int k = 0; k < DoubleLanes::kCount; ++k) {
+            const math::KnownBackground& known = known_[first + k];
+            value[k] = known.value;
+            variance[k] = known.variance;
+            covariance[k] = known.covariance;
+            pixels[k] = known.pixels;
+        }
+        return {DoubleLanes::load(value), DoubleLanes::load(variance), DoubleLanes::load(covariance),
+                DoubleLanes::load(pixels)};
+    }
+
+    /// NaN where the PSF counts nothing.
+    void forget(int lane, Outcomes<kLanes>& outcomes)
+    {
+        for (double* const value : {outcomes.counts, details_.photons_sigma, details_.chi2, details_.log_likelihood_ratio})
+            value[lane] = math::not_a_number();
+        if (!is_fitted()) return;
+        for (double* const value :
+             {outcomes.background, details_.background_photons, details_.background_sigma, details_.background_pixels})
+            value[lane] = math::not_a_number();
     }
 
     double mean_read_variance(int lane) const
@@ -554,15 +662,34 @@ private:
         return sum / n / (channel_.em_gain * channel_.em_gain);
     }
 
-    void set(Outcomes<kLanes>& outcomes, int lane, double electrons, double background, const math::Certainty& certainty)
+    /// Results of the lanes from `first` on, of which keep() takes those that are computed now.
+    template <class Value>
+    void set(Outcomes<kLanes>&, int first, Value electrons, Value background, const math::CertaintyOf<Value>& certainty)
     {
-        outcomes.counts[lane] = math::without_origin(electrons);
-        outcomes.background[lane] = background / gain_;
-        details_.background_photons[lane] = background / channel_.qe;
-        details_.photons_sigma[lane] = math::error_of(certainty.variance) / channel_.qe;
-        details_.background_sigma[lane] = math::error_of(certainty.background_variance) / channel_.qe;
-        details_.background_pixels[lane] = certainty.background_pixels;
-        details_.chi2[lane] = certainty.chi2;
+        const Value per_qe(1 / channel_.qe);
+        const auto store = [&](Value value, double* to) {
+            if constexpr (std::is_same_v<Value, double>)
+                to[first] = value;
+            else
+                value.store(to + first);
+        };
+        store(math::without_origin(electrons), new_.counts);
+        store(background * Value(1 / gain_), new_.background);
+        store(background * per_qe, new_.background_photons);
+        store(math::error_of(certainty.variance) * per_qe, new_.photons_sigma);
+        store(math::error_of(certainty.background_variance) * per_qe, new_.background_sigma);
+        store(certainty.background_pixels, new_.background_pixels);
+        store(certainty.chi2, new_.chi2);
+    }
+    void keep(Outcomes<kLanes>& outcomes, int lane)
+    {
+        outcomes.counts[lane] = new_.counts[lane];
+        outcomes.background[lane] = new_.background[lane];
+        details_.background_photons[lane] = new_.background_photons[lane];
+        details_.photons_sigma[lane] = new_.photons_sigma[lane];
+        details_.background_sigma[lane] = new_.background_sigma[lane];
+        details_.background_pixels[lane] = new_.background_pixels[lane];
+        details_.chi2[lane] = new_.chi2[lane];
     }
 
     // -- what is said of all -----------------------------------------------------------------------------------------
@@ -573,6 +700,7 @@ private:
         if (background_map_ && (wanted.background || wanted.background_photons)) average_background_map(outcomes);
         if (wanted.enclosed || wanted.photons_total)
             for (int lane = 0; lane < kLanes; ++lane) {
+                if (!takes(lane)) continue;
                 details_.enclosed[lane] =
                     (psf_->is_nan() >> lane & 1) != 0 ? math::not_a_number() : enclosed_[lane] / psf_->light_of(lane);
                 details_.photons_total[lane] = outcomes.counts[lane] / channel_.qe / details_.enclosed[lane];
@@ -584,6 +712,7 @@ private:
             for (int64_t i = 0; i < n_pixels_; ++i)
                 saturated |= lane_bits(saturation <= raw_[i]) & ~(some_left_out_ ? left_out_[i] : 0);
         for (int lane = 0; lane < block.n; ++lane) {
+            if (!takes(lane)) continue;
             uint32_t& flags = outcomes.flags[lane];
             const bool is_padded = channel_.method != Method::filter && (some_padded_ >> lane & 1) != 0;
             if (is_padded || crops_.is_clipped(lane)) flags |= LUMICROP_FLAG_TRUNCATED;
@@ -619,6 +748,7 @@ private:
     /// Whether a pixel that counts is NaN or infinite.
     bool has_non_finite(int lane) const
     {
+        if (!by_images_) return crops_.template has_non_finite<Scalar>(lane);
         const auto* const raw = reinterpret_cast<const Scalar*>(raw_) + lane;
         for (int64_t i = 0; i < n_pixels_; ++i) {
             if (some_left_out_ && (left_out_[i] >> lane & 1) != 0) continue;
@@ -641,12 +771,21 @@ private:
     uint32_t* const left_out_;
     CameraMap<Real> offset_map_, gain_map_, variance_map_, bad_pixels_, background_map_;
     std::optional<PsfImages<Real>> psf_;
+    std::optional<SeparableFit<Real>> separable_;
+    uint32_t lanes_ = 0; // whose detections are computed now
+    bool by_images_ = true;
     const double excess_, gain_, read_variance_; // F^2; electrons before multiplication a count; of reading, likewise
     uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0; // lanes
     bool some_left_out_ = false;
     math::KnownBackground known_[kLanes]; // while it is fitted: the level that it is fitted above
     double level_[kLanes];                // what is subtracted from each pixel [counts]
     Details<kLanes> details_;
+    struct
+    {
+        alignas(64) double counts[kLanes], background[kLanes], background_photons[kLanes], photons_sigma[kLanes],
+            background_sigma[kLanes], background_pixels[kLanes], chi2[kLanes];
+    } new_;
+    alignas(64) double denominator_[kLanes];
     alignas(64) double column_[kLanes], row_[kLanes], enclosed_[kLanes], psf_sum_[kLanes];
 };
 

@@ -37,16 +37,32 @@ public:
     /// Steps on to the block's detections.
     void find(const Job& job, const Block<kLanes>& block, const FilterInputs<Real>& inputs)
     {
+        inputs.mux.store(mux_);
+        inputs.muy.store(muy_);
+        outside_domain_ = 0;
         if (gauss_) {
             gauss_->find(job, block, inputs);
             is_nan_ = gauss_->is_nan(inputs);
-            outside_domain_ = 0;
-            draw_gauss();
-        } else {
-            draw_spline(job, block, inputs);
+            return;
+        }
+        read_lanes(job.detections.z_fit, block, 0.0, z_);
+        is_nan_ = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const bool nan = (mux_[lane] != mux_[lane]) | (muy_[lane] != muy_[lane]) | (z_[lane] != z_[lane]);
+            is_nan_ |= static_cast<uint32_t>(nan) << lane;
         }
     }
 
+    /// Finds the weight of every pixel.
+    void draw()
+    {
+        if (gauss_)
+            draw_gauss();
+        else
+            draw_spline();
+    }
+
+    GaussPsf<Real>& gauss() { return *gauss_; }
     const Real& weight(int64_t pixel) const { return weights_[pixel]; }
     void set(int64_t pixel, Real weight) { weights_[pixel] = weight; }
 
@@ -100,20 +116,15 @@ private:
         }
     }
 
-    void draw_spline(const Job& job, const Block<kLanes>& block, const FilterInputs<Real>& inputs)
+    void draw_spline()
     {
-        inputs.mux.store(mux_);
-        inputs.muy.store(muy_);
-        read_lanes(job.detections.z_fit, block, 0.0, z_);
-        is_nan_ = outside_domain_ = 0;
         auto* const to = reinterpret_cast<Scalar*>(weights_);
         for (int lane = 0; lane < kLanes; ++lane) {
-            const bool nan = (mux_[lane] != mux_[lane]) | (muy_[lane] != muy_[lane]) | (z_[lane] != z_[lane]);
+            const bool nan = (is_nan_ >> lane & 1) != 0;
             const bool cut = channel_.padding == Padding::geometry;
             const CropWindow counted = cut ? crops_.window(lane) : CropWindow{0, channel_.height, 0, channel_.width};
             bool outside = false;
             const bool any = spline_->find(counted, mux_[lane], muy_[lane], -z_[lane], outside);
-            is_nan_ |= static_cast<uint32_t>(nan) << lane;
             outside_domain_ |= static_cast<uint32_t>(outside && !nan) << lane;
             for (int64_t row = 0; row < channel_.height; ++row) {
                 const bool some = any && spline_->begin_row(row);

@@ -77,6 +77,11 @@ LUMICROP_HOST_DEVICE double absolute(double x)
     return __builtin_fabs(x);
 }
 
+LUMICROP_HOST_DEVICE double square_root(double x)
+{
+    return __builtin_sqrt(x);
+}
+
 LUMICROP_HOST_DEVICE double not_a_number()
 {
     return __builtin_nan("");

@@ -9,13 +9,15 @@ inline namespace LUMICROP_TARGET {
 namespace math {
 
 /// A background as it was measured or given, in electrons a pixel.
-struct KnownBackground
+template <class Real>
+struct KnownBackgroundOf
 {
-    double value;
-    double variance;   // of the value; 0: taken as known
-    double covariance; // of the value with each pixel it was measured on
-    double pixels;     // whose mean would be as certain
+    Real value;
+    Real variance;   // of the value; 0: taken as known
+    Real covariance; // of the value with each pixel it was measured on
+    Real pixels;     // whose mean would be as certain
 };
+using KnownBackground = KnownBackgroundOf<double>;
 
 LUMICROP_HOST_DEVICE KnownBackground given_background(double value)
 {
@@ -32,60 +34,81 @@ LUMICROP_HOST_DEVICE KnownBackground median_background(double value, double pixe
 /// Variance of S = sum c (d - b) with coefficients c, when b was measured, also on pixels that are summed (SPEC section 8, sum).
 ///
 ///  of_pixels  sum c^2 V;  all  sum c;  measured  sum c over the pixels that b was measured on
-LUMICROP_HOST_DEVICE double with_background(double of_pixels, double all, double measured, const KnownBackground& background)
+template <class Real>
+LUMICROP_HOST_DEVICE Real with_background(Real of_pixels, Real all, Real measured, const KnownBackgroundOf<Real>& background)
 {
-    return of_pixels + all * all * background.variance - 2 * all * measured * background.covariance;
+    return of_pixels + all * all * background.variance - Real(2.0) * all * measured * background.covariance;
 }
 
 /// What is said of a detection beside its photons, in electrons.
-struct Certainty
+template <class Real>
+struct CertaintyOf
 {
-    double variance;            // of S
-    double background_variance; // of b
-    double background_pixels;
-    double chi2; // reduced
+    Real variance;            // of S
+    Real background_variance; // of b
+    Real background_pixels;
+    Real chi2; // reduced
 };
+using Certainty = CertaintyOf<double>;
 
 /// Which variance an estimator has.
 enum class Weights { alike, by_variance };
 
+/// Chi-square by the pixels less the parameters; NaN where none are left.
+template <class Real>
+LUMICROP_HOST_DEVICE Real reduced(Real squares, Real pixels, double parameters)
+{
+    const Real freedom = pixels - Real(parameters);
+    return select(freedom > Real(0.0), squares / freedom, Real(not_a_number()));
+}
+
 /// Of an estimate with a known background.
 ///
 ///  normal    sum p^2 over the pixels;  measured  sum of p, and of p / V, over the pixels that b was measured on
-LUMICROP_HOST_DEVICE Certainty certainty(Weights weights, double normal, const Spread<double>& spread,
-                                         const Light<double>& measured, const KnownBackground& background)
+template <class Real>
+LUMICROP_HOST_DEVICE CertaintyOf<Real> certainty(Weights weights, Real normal, const Spread<Real>& spread,
+                                                 const Light<Real>& measured, const KnownBackgroundOf<Real>& background)
 {
     const bool alike = weights == Weights::alike;
-    const double scale = 1 / (alike ? normal : spread.weighted.ss);
-    const double of_pixels = alike ? spread.unweighted.ss * scale * scale : scale;
-    const double all = (alike ? spread.light : spread.weighted.sb) * scale;
-    const double on_measured = (alike ? measured.signal : measured.background) * scale;
+    const Real scale = Real(1.0) / (alike ? normal : spread.weighted.ss);
+    const Real of_pixels = alike ? spread.unweighted.ss * scale * scale : scale;
+    const Real all = (alike ? spread.light : spread.weighted.sb) * scale;
+    const Real on_measured = (alike ? measured.signal : measured.background) * scale;
     return {with_background(of_pixels, all, on_measured, background), background.variance, background.pixels,
-            spread.pixels > 1 ? spread.squares / (spread.pixels - 1) : not_a_number()};
+            reduced(spread.squares, spread.pixels, 1)};
 }
 
-/// Of an estimate that fitted the background, which is `mean_variance` the variance of its pixels.
-LUMICROP_HOST_DEVICE Certainty certainty_of_fit(Weights weights, const Square<double>& normal, const Spread<double>& spread,
-                                                double pixel_variance_of_background)
+/// Of an estimate that fitted the background, whose pixels have that variance.
+template <class Real>
+LUMICROP_HOST_DEVICE CertaintyOf<Real> certainty_of_fit(Weights weights, const Square<Real>& normal,
+                                                        const Spread<Real>& spread, Real pixel_variance_of_background)
 {
-    const Square<double> covariance =
+    const Square<Real> covariance =
         weights == Weights::alike ? sandwich(inverse<true>(normal), spread.unweighted) : inverse<true>(spread.weighted);
     return {covariance.ss, covariance.bb, pixel_variance_of_background / covariance.bb,
-            spread.pixels > 2 ? spread.squares / (spread.pixels - 2) : not_a_number()};
+            reduced(spread.squares, spread.pixels, 2)};
 }
 
-/// Variance of the sum of all pixels above a measured background: sum V = F^2 sum d + sum v.
+/// Of the sum of all pixels above a measured background: sum V = F^2 sum d + sum v.
 LUMICROP_HOST_DEVICE Certainty certainty_of_sum(double electrons, double read_variances, double pixels, double measured,
                                                 double excess, const KnownBackground& background)
 {
-    const double counted = electrons > 0 ? electrons : 0;
-    return {with_background(excess * counted + read_variances, pixels, measured, background), background.variance,
+    const double of_pixels = excess * electrons + read_variances;
+    return {with_background(of_pixels > 0 ? of_pixels : 0, pixels, measured, background), background.variance,
             background.pixels, not_a_number()};
 }
 
-LUMICROP_HOST_DEVICE double error_of(double variance)
+/// Whether the normal equations tell light and background apart.
+template <class Real>
+LUMICROP_HOST_DEVICE Condition<Real> is_solvable(const Square<Real>& normal)
 {
-    return variance >= 0 ? __builtin_sqrt(variance) : not_a_number();
+    return normal.ss * normal.bb - normal.sb * normal.sb > Real(1e-9) * normal.ss * normal.bb;
+}
+
+template <class Real>
+LUMICROP_HOST_DEVICE Real error_of(Real variance)
+{
+    return square_root(select(variance < Real(0.0), Real(not_a_number()), variance));
 }
 
 } // namespace math

@@ -1,0 +1,266 @@
+// Filter and joint fit with their errors where the PSF is a product of one weight a column and one a row and all pixels have one camera:
+// rows of pixels are taken as they lie, and nothing is kept of them.
+#pragma once
+
+#include "cpu/gauss_psf.hpp"
+#include "cpu/transpose.hpp"
+#include "math/photometry.hpp"
+
+namespace lumicrop {
+inline namespace LUMICROP_TARGET {
+namespace kernel {
+
+/// Whether small crops of the channel may take this way; rotated, padded and cut ones among them do not.
+inline bool is_separable(const Channel& channel, const Result& wanted, int64_t most_width)
+{
+    const bool fits =
+        (channel.method == Method::filter && channel.background == Subtracted::column) || channel.method == Method::joint;
+    return fits && channel.model != Model::spline && !has_maps(channel) && !(channel.saturation < __builtin_inf()) &&
+           !wanted.log_likelihood_ratio && channel.height <= math::kPlainTerms && channel.width <= most_width;
+}
+
+template <class Real>
+class SeparableFit
+{
+public:
+    static constexpr int kLanes = Real::kCount;
+    using Scalar = typename Real::Scalar;
+    using Psf = GaussPsf<Real>;
+    static constexpr int kMostRegisters = 2; // of a row
+
+    /// `width`: of a crop, in whole registers.
+    SeparableFit(const Channel& channel, const Crops<kLanes>& crops, int64_t width, Workspace& workspace)
+        : channel_(channel), crops_(crops), width_(width), columns_(workspace.take<Scalar>(kLanes * width))
+    {
+    }
+
+    /// Electrons above a level that has two parts, of a gain.
+    struct Levels
+    {
+        Real high, low; // counts; electrons
+        Scalar gain;
+    };
+
+    /// What a first pass over the pixels tells.
+    struct Sums
+    {
+        Real weights; // of the PSF before it was normalised: the rows' weights are, now
+        math::Square<Real> normal;
+        math::Light<Real> light; // sums of p d and of d
+        uint32_t zero_on_border; // lanes, where that is padding
+    };
+
+    template <bool kFitted>
+    Sums add_up(const Psf& psf, const Levels& levels)
+    {
+        const typename Psf::AxisSums columns = Psf::add_up_axis(psf.columns(), channel_.width),
+                                     rows = Psf::add_up_axis(psf.rows(), channel_.height);
+        psf.turn_columns(width_, columns_);
+        rows_ = psf.rows();
+        Sums sums;
+        sums.weights = columns.weights * rows.weights;
+        const Real scale = Real(1) / sums.weights;
+        for (int64_t row = 0; row < channel_.height; ++row) rows_[row] = rows_[row] * scale;
+        const Real squares = columns.squares * rows.squares * scale * scale;
+        const auto n = static_cast<Scalar>(channel_.height * channel_.width);
+        sums.normal = {squares, Real(1), Real(n)};
+        sums.zero_on_border = 0;
+        normal_squares_ = squares;
+        columns_cubes_ = Real(0);
+        columns_max_ = psf.columns()[0];
+        for (int64_t c = 0; c < channel_.width; ++c) {
+            const Real weight = psf.columns()[c];
+            columns_cubes_ = muladd(weight * weight, weight, columns_cubes_);
+            columns_max_ = larger(columns_max_, weight);
+        }
+        levels.high.store(high_);
+        levels.low.store(low_);
+        gain_ = levels.gain;
+        const bool seeks_zeros = kFitted && channel_.padding == Padding::zeros;
+        Real products[kLanes], pixels[kLanes];
+        for_each_crop([&](auto rows_of, int lane) {
+            crops_.prefetch(lane, kLanes);
+            first_pass<kFitted>(rows_of, lane, products[lane], pixels[lane]);
+            if (seeks_zeros) sums.zero_on_border |= static_cast<uint32_t>(has_zero_on_border(rows_of)) << lane;
+        });
+        sums.light = {sums_over_lanes(products), kFitted ? sums_over_lanes(pixels) : Real(0)};
+        const Real gain(levels.gain);
+        sums.light.signal = muladd(sums.light.signal, gain, Real(0) - levels.low);
+        sums.light.background = muladd(sums.light.background, gain, Real(0) - levels.low * Real(n));
+        return sums;
+    }
+
+    /// The sums that errors are made of; `base` is the variance of pixels without the model. V is linear in p where no pixel of a crop is
+    /// too dark, so that they come from sums of p; in lanes of `too_dark` they do not hold.
+    math::Spread<Real> spread(Real excess, const math::Light<Real>& light, Real base, bool wants_squares, uint32_t& too_dark)
+    {
+        Real most_column = columns_max_, most_row = rows_[0], cubes_of_rows(0);
+        for (int64_t row = 0; row < channel_.height; ++row) {
+            most_row = larger(most_row, rows_[row]);
+            cubes_of_rows = muladd(rows_[row] * rows_[row], rows_[row], cubes_of_rows);
+        }
+        const Real n(static_cast<Scalar>(channel_.height * channel_.width));
+        const Real dark = muladd(excess, light.background, base); // V where p is 0
+        const Real bright = muladd(excess * light.signal, most_row * most_column, dark);
+        const Real least = excess * Real(static_cast<Scalar>(math::kLeastMean));
+        too_dark = lane_bits((dark < least) | (bright < least));
+        const Real by_light = excess * light.signal, squares = normal_squares_;
+        math::Spread<Real> spread{};
+        spread.unweighted.ss = muladd(by_light, cubes_of_rows * columns_cubes_, dark * squares);
+        spread.unweighted.sb = muladd(by_light, squares, dark);
+        spread.unweighted.bb = muladd(n, dark, by_light);
+        spread.light = Real(1);
+        spread.pixels = n;
+        if (wants_squares) spread.squares = sum_of_squares(excess, light, base);
+        return spread;
+    }
+
+private:
+    Real sum_of_squares(Real excess, const math::Light<Real>& light, Real base) const
+    {
+        // In counts: electrons by the gain, and what the level's low part leaves.
+        const auto by_gain = static_cast<Scalar>(1 / static_cast<double>(gain_));
+        const Real low_counts = Real::load(low_) * Real(by_gain), excess_counts = excess * Real(by_gain);
+        alignas(64) Scalar signal[kLanes], background[kLanes], variance[kLanes];
+        (light.signal * Real(by_gain)).store(signal);
+        muladd(light.background, Real(by_gain), low_counts).store(background);
+        (base * Real(by_gain) * Real(by_gain) - excess_counts * low_counts).store(variance);
+        Real squares[kLanes];
+        for_each_crop([&](auto rows_of, int lane) {
+            squares[lane] =
+                second_pass(rows_of, lane, excess_counts, Real(signal[lane]), Real(background[lane]), Real(variance[lane]));
+        });
+        return sums_over_lanes(squares);
+    }
+
+    /// A crop's rows, with as many registers as hold one.
+    template <class PixelType, int kCount>
+    struct Rows
+    {
+        using Pixel = PixelType;
+        static constexpr int kRegisters = kCount;
+        PixelRows pixels;
+        const FirstPixels<Pixel, kLanes>& last;
+
+        LUMICROP_INLINE Real at(int64_t row, int i) const
+        {
+            const std::byte* const from = pixels.row(row) + i * (kLanes * static_cast<int64_t>(sizeof(Pixel)));
+            return i + 1 < kCount ? converted<Real>(load_pixels<Pixel, kLanes>(from)) : converted<Real>(last.load(from));
+        }
+    };
+
+    template <class Use>
+    LUMICROP_INLINE void for_each_crop(Use use) const
+    {
+        with_pixel_type<Scalar>(channel_.images.dtype, [&](auto zero) {
+            using Pixel = decltype(zero);
+            const FirstPixels<Pixel, kLanes> last(channel_.width - (width_ - kLanes), crops_.limit());
+            for (int lane = 0; lane < kLanes; ++lane) {
+                const PixelRows pixels = crops_.template rows<Pixel>(lane, 0, channel_.height);
+                if (width_ == kLanes)
+                    use(Rows<Pixel, 1>{pixels, last}, lane);
+                else
+                    use(Rows<Pixel, 2>{pixels, last}, lane);
+            }
+        });
+    }
+
+    typename Real::Mask holds_pixels() const
+    {
+        const int64_t in_last = channel_.width - (width_ - kLanes);
+        return mask_of<Real>(static_cast<uint32_t>((uint64_t{1} << in_last) - 1));
+    }
+    LUMICROP_INLINE Real weight_of_row(int64_t row, int lane) const
+    {
+        return Real(reinterpret_cast<const Scalar*>(rows_)[row * kLanes + lane]);
+    }
+
+    /// Sums of p (pixel - level) and, where b is fitted, of (pixel - level), in counts, by columns.
+    template <bool kFitted, class RowsOf>
+    LUMICROP_INLINE void first_pass(const RowsOf& rows, int lane, Real& product, Real& sum) const
+    {
+        constexpr int kRegisters = RowsOf::kRegisters;
+        const Real level(high_[lane]), nothing(0);
+        Real products[kRegisters], pixels[kRegisters];
+        for (int i = 0; i < kRegisters; ++i) products[i] = pixels[i] = nothing;
+#pragma GCC unroll 16
+        for (int64_t row = 0; row < channel_.height; ++row) {
+            const Real weight = weight_of_row(row, lane);
+            for (int i = 0; i < kRegisters; ++i) {
+                const Real above = rows.at(row, i) - level;
+                products[i] = muladd(weight, above, products[i]);
+                if constexpr (kFitted) pixels[i] = pixels[i] + above;
+            }
+        }
+        const typename Real::Mask holds = holds_pixels();
+        const Scalar* const columns = columns_ + lane * width_;
+        product = select(holds, Real::load(columns + (kRegisters - 1) * kLanes) * products[kRegisters - 1], nothing);
+        sum = select(holds, pixels[kRegisters - 1], nothing);
+        if constexpr (kRegisters == 2) {
+            product = muladd(Real::load(columns), products[0], product);
+            sum = sum + pixels[0];
+        }
+    }
+
+    /// Whether a pixel of the crop's border is exactly 0.
+    template <class RowsOf>
+    LUMICROP_INLINE bool has_zero_on_border(const RowsOf& rows) const
+    {
+        using Pixel = typename RowsOf::Pixel;
+        const int64_t height = channel_.height, last = (channel_.width - 1) * static_cast<int64_t>(sizeof(Pixel));
+        const Real nothing(0);
+        typename Real::Mask ends = nothing != nothing;
+        const typename Real::Mask holds = holds_pixels();
+        for (int i = 0; i < RowsOf::kRegisters; ++i) {
+            const auto zero = (rows.at(0, i) == nothing) | (rows.at(height - 1, i) == nothing);
+            ends = ends | (i + 1 < RowsOf::kRegisters ? zero : zero & holds);
+        }
+        bool found = lane_bits(ends) != 0;
+        for (int64_t row = 1; row + 1 < height; ++row)
+            found |= is_zero<Pixel>(rows.pixels.row(row)) | is_zero<Pixel>(rows.pixels.row(row) + last);
+        return found;
+    }
+    template <class Pixel>
+    static LUMICROP_INLINE bool is_zero(const std::byte* at)
+    {
+        Pixel pixel;
+        __builtin_memcpy(&pixel, at, sizeof pixel);
+        return pixel == Pixel(0);
+    }
+
+    /// Sum of (d - mu)^2 / V. In counts, a pixel costs fewer steps.
+    template <class RowsOf>
+    LUMICROP_INLINE Real second_pass(const RowsOf& rows, int lane, Real excess, Real signal, Real background,
+                                     Real base) const
+    {
+        constexpr int kRegisters = RowsOf::kRegisters;
+        const Real level(high_[lane]);
+        const Scalar* const columns = columns_ + lane * width_;
+        Real squares[kRegisters];
+        for (Real& one : squares) one = Real(0);
+#pragma GCC unroll 4
+        for (int64_t row = 0; row < channel_.height; ++row) {
+            const Real weight = signal * weight_of_row(row, lane);
+            for (int i = 0; i < kRegisters; ++i) {
+                const Real mean = muladd(weight, Real::load(columns + i * kLanes), background);
+                const Real rest = (rows.at(row, i) - level) - mean;
+                squares[i] = muladd(rest * rest, reciprocal(muladd(excess, mean, base)), squares[i]);
+            }
+        }
+        const Real of_last = select(holds_pixels(), squares[kRegisters - 1], Real(0));
+        return kRegisters == 2 ? of_last + squares[0] : of_last;
+    }
+
+    const Channel& channel_;
+    const Crops<kLanes>& crops_;
+    const int64_t width_;
+    Scalar* const columns_; // [kLanes][width_]
+    Real* rows_ = nullptr;
+    alignas(64) Scalar high_[kLanes], low_[kLanes];
+    Scalar gain_ = 0;
+    Real normal_squares_, columns_cubes_, columns_max_; // sums of p^2, of columns' weights cubed; the largest of these
+};
+
+} // namespace kernel
+} // namespace LUMICROP_TARGET
+} // namespace lumicrop
