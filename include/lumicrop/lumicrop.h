@@ -404,7 +404,8 @@ typedef struct lumicrop_result {
     int64_t struct_size;
     const lumicrop_array* photons;     /**< F32 or F64 [photon] */
     const lumicrop_array* background;  /**< F32 or F64: counts above the camera offset that were subtracted from each pixel [ADU]: SUM, the
-                                            border median less the offset; FILTER, os_fit * qe / gain */
+                                            border median less the offset; FILTER, os_fit * qe / gain; any other as
+                                            background_photons in counts. NaN with a gain_map */
     const lumicrop_array* psf_sum;     /**< F32 or F64: sum of the unit-amplitude PSF model over the crop; SUM: NaN */
     const lumicrop_array* denominator; /**< F32 or F64: sum of the squared normalised PSF over the crop; SUM: NaN */
     const lumicrop_array* flags;       /**< U32: bits LUMICROP_FLAG_* */
