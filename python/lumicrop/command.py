@@ -85,6 +85,7 @@ def integrate(
     padding: option.Padding = None,
     strict: option.Strict = False,
     check_origin: option.CheckOrigin = True,
+    check_camera: option.CheckCamera = True,
     backend: option.Backend = "auto",
     threads: option.Threads = 0,
     device: option.Device = -1,
@@ -122,8 +123,8 @@ def integrate(
         outputs = Outputs(out, plot, not no_plot, report, overwrite)
         where = {"backend": backend, "threads": threads, "device": device, "memory_budget": memory_budget}
         console = terminal(quiet)
-        options = {"strict": strict, "check_origin": check_origin, "as_json": as_json, "settings_file": settings}
-        run(movie, table, request, outputs, where, **options, console=console)
+        checks = {"strict": strict, "check_origin": check_origin, "check_camera": check_camera}
+        run(movie, table, request, outputs, where, **checks, as_json=as_json, settings_file=settings, console=console)
 
 
 @app.command()
@@ -146,6 +147,7 @@ def inspect(
     first_frame: option.FirstFrame = None,
     swap_xy: option.SwapXY = None,
     check_origin: option.CheckOrigin = True,
+    check_camera: option.CheckCamera = True,
     as_json: option.Json = False,
     debug: option.Debug = False,
 ) -> None:
@@ -159,7 +161,42 @@ def inspect(
             background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy, columns=columns, unit=unit,
             first_pixel_at=first_pixel_at,
         )  # fmt: skip
-        run(movie, table, request, check_origin=check_origin, as_json=as_json, console=terminal())
+        checks = {"check_origin": check_origin, "check_camera": check_camera}
+        run(movie, table, request, **checks, as_json=as_json, console=terminal())
+
+
+@app.command()
+def camera(
+    movie: option.JudgedMovie = None,
+    dark: option.Dark = None,
+    flat: option.Flat = None,
+    offset: option.KnownOffset = None,
+    read_noise: option.KnownReadNoise = None,
+    em_gain: option.KnownEmGain = None,
+    out: option.CameraOut = None,
+    no_plot: option.NoPlot = False,
+    overwrite: option.Overwrite = False,
+    as_json: option.Json = False,
+    quiet: option.Quiet = False,
+    debug: option.Debug = False,
+) -> None:
+    """Estimate gain, offset and read noise from the noise of MOVIE, and make maps from dark and flat frames.
+
+    A movie alone tells the gain where its light varies over field or time; offset and read noise only together. With
+    --dark, or --offset and --read-noise, it tells the gain in even light, too. With --dark and --flat every pixel's offset,
+    gain and read-out variance are written as .npy.
+    """
+    with _one_line_errors(debug, as_json):
+        from .camera_command import Asked, run
+
+        asked = Asked(movie, dark, tuple(flat or ()), offset, read_noise, em_gain)
+        if movie is None and not (dark and flat):
+            raise typer.BadParameter("MOVIE is needed, or --dark and --flat")
+        if flat and dark is None:
+            raise typer.BadParameter("--flat needs --dark: gains are slopes through the dark frames")
+        if dark is not None and (offset is not None or read_noise is not None):
+            raise typer.BadParameter("--dark tells offset and read noise: leave --offset and --read-noise out")
+        run(asked, out, has_picture=not no_plot, overwrite=overwrite, as_json=as_json, console=terminal(quiet))
 
 
 @app.command()

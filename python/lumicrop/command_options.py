@@ -202,6 +202,10 @@ CheckOrigin = Annotated[
         "Warn where the positions do not lie on the movie's light.", "--check-origin/--no-check-origin", **_READING
     ),
 ]
+CheckCamera = Annotated[
+    bool,
+    _option("Warn where the movie's noise contradicts the gain.", "--check-camera/--no-check-camera", **_CAMERA),
+]
 Report = Annotated[
     Path | None, _option("Page to judge the run by: one HTML file.", "--report", metavar="PAGE.html", **_OUTPUT)
 ]
@@ -231,6 +235,29 @@ MemoryBudget = Annotated[
 ]
 Plot = Annotated[Path | None, _option("Picture of the result. Default: OUT with the ending .png.", **_OUTPUT)]
 NoPlot = Annotated[bool, _option("Draw no picture.", "--no-plot", **_OUTPUT)]
+
+# lumicrop camera
+
+JudgedMovie = Annotated[str | None, typer.Argument(metavar="MOVIE", help=_MOVIE)]
+Dark = Annotated[
+    str | None, _option("Frames without light, some hundred: offset and read noise of every pixel.", metavar="MOVIE", **_CAMERA)
+]
+Flat = Annotated[
+    list[str] | None,
+    _option("Frames of even, steady light; once for each of several levels: gain of every pixel.", metavar="MOVIE", **_CAMERA),
+]
+KnownOffset = Annotated[
+    float | None, _option("Counts of a pixel without light, where known.", "--offset", "--camera-offset", **_CAMERA)
+]
+KnownReadNoise = Annotated[float | None, _option("Read noise in electrons, where known.", "--read-noise", min=0, **_CAMERA)]
+KnownEmGain = Annotated[
+    float | None,
+    _option("Mean multiplication of the electrons (EM gain). Default: from metadata, else 1: none.", "--em-gain", min=1, **_CAMERA),
+]
+CameraOut = Annotated[
+    Path | None,
+    _option("Beginning of the written files' names. Default: MOVIE_camera beside the movie.", "--out", "-o", **_OUTPUT),
+]
 
 # lumicrop simulate
 

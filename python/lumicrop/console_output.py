@@ -20,6 +20,7 @@ from .tables import Table
 _LABELS = {
     "pixel_nm": ("pixel size", "nm"),
     "gain": ("gain", "e-/ADU"),
+    "em_gain": ("EM gain", ""),
     "offset": ("camera offset", "ADU"),
     "qe": ("quantum efficiency", ""),
     "sigma": ("PSF sigma", "nm"),

@@ -12,6 +12,7 @@ import numpy
 import pandas
 
 from ._context import Context
+from .camera import check_camera_of
 from .input_error import InputError
 from .input_files import refuse_pipe
 from .movie_integration import CHUNK_BYTES, added_columns, added_values, count_movie
@@ -24,6 +25,10 @@ from .tables import Table, read_table
 
 class PlacementWarning(UserWarning):
     """A table's positions do not lie on the movie's light."""
+
+
+class CameraWarning(UserWarning):
+    """A movie's noise contradicts the gain that its photons are counted with."""
 
 
 def integrate_movie(
@@ -49,6 +54,7 @@ def integrate_movie(
     padding: str | None = None,
     strict: bool = False,
     check_origin: bool = True,
+    check_camera: bool = True,
     context: Context | None = None,
     chunk_bytes: int = CHUNK_BYTES,
     progress: Callable[[int], None] | None = None,
@@ -99,6 +105,8 @@ def integrate_movie(
         Refuse a table with a row that cannot have photons.
     check_origin : bool, default True
         Warn (`PlacementWarning`) where the positions do not lie on the movie's light.
+    check_camera : bool, default True
+        Warn (`CameraWarning`) where the movie's noise contradicts the gain.
     context : Context, optional
         Backend and threads; default: one of its own, on a GPU when one works.
     chunk_bytes : int, default 16 MiB
@@ -151,6 +159,9 @@ def integrate_movie(
         if check_origin:
             for warning in check_table(opened, table, settings).warnings:
                 warnings.warn(warning, PlacementWarning, stacklevel=2)
+        if check_camera:
+            for warning in check_camera_of(opened, table, settings).warnings:
+                warnings.warn(warning, CameraWarning, stacklevel=2)
         result = count_movie(
             opened, table, settings, context=context, chunk_bytes=chunk_bytes, strict=strict, progress=progress
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from .camera import check_camera_of
 from .console_output import show_input, show_settings, show_warnings
 from .input_error import InputError
 from .input_files import refuse_pipe
 from .movies import open_movie, split_name
 from .placement import check_table
 from .request import Request
-from .run_summary import describe_input, describe_placement, describe_settings, input_warnings
+from .run_summary import describe_camera, describe_input, describe_placement, describe_settings, input_warnings
 from .settings import resolve
 from .standard_output import as_text, print_json
 from .tables import read_table
@@ -22,6 +23,7 @@ def run(
     request: Request,
     *,
     check_origin: bool = True,
+    check_camera: bool = True,
     as_json: bool = False,
     console: Console,
 ) -> None:
@@ -37,6 +39,8 @@ def run(
         Settings that the caller gives.
     check_origin : bool, default True
         Warn where the positions do not lie on the movie's light.
+    check_camera : bool, default True
+        Warn where the movie's noise contradicts the gain.
     as_json : bool, default False
         Show one JSON document instead of text.
     console : rich.console.Console
@@ -68,9 +72,13 @@ def run(
                 show_settings(shown, settings)
                 placement = check_table(movie, table, settings) if check_origin else None
                 described["placement"] = describe_placement(placement)
-                described["warnings"] = input_warnings(table, placement)
+                camera = check_camera_of(movie, table, settings) if check_camera else None
+                described["camera"] = describe_camera(camera)
+                described["warnings"] = input_warnings(table, placement, camera)
                 show_warnings(shown, described["warnings"])
                 for what in placement.evidence.get("undecided", ()) if placement else ():
                     shown.print(f"not to be told from these files: {as_text(what)}", soft_wrap=True)
+                if camera is not None and camera.undecided:
+                    shown.print(f"not to be told from these files: gain: {as_text(camera.undecided)}", soft_wrap=True)
     if as_json:
         print_json(described)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import lumicrop
 
+from .camera import check_camera_of
 from .console_output import (
     label,
     progress_bar,
@@ -81,6 +82,7 @@ def run(
     *,
     strict: bool = False,
     check_origin: bool = True,
+    check_camera: bool = True,
     as_json: bool = False,
     settings_file: Path | None = None,
     console: Console,
@@ -101,6 +103,8 @@ def run(
         Refuse a table with a row that cannot have photons.
     check_origin : bool, default True
         Warn where the positions do not lie on the movie's light.
+    check_camera : bool, default True
+        Warn where the movie's noise contradicts the gain.
     as_json : bool, default False
         Show one JSON document at the end, and nothing else.
     settings_file : pathlib.Path, optional
@@ -135,8 +139,11 @@ def run(
         with OutputFiles(targets.all, outputs.overwrite) as files:
             stage.begins("comparing the positions with the movie")
             placement = check_table(movie, table, settings) if check_origin else None
-            early = input_warnings(table, placement)
+            stage.begins("comparing the gain with the noise of the movie")
+            camera = check_camera_of(movie, table, settings) if check_camera else None
+            early = input_warnings(table, placement, camera)
             show_warnings(shown, early)
+            files_read.refuse_changes()
             stage.begins("counting")
             with _progress(shown, movie, table) as progress:
                 result = count_movie(
@@ -146,7 +153,7 @@ def run(
                     ),
                 )  # fmt: skip
             stage.begins(f"finishing, all {len(table):,} detections of {movie.path.name} done")
-            summary = summary_of(movie, table, settings, result, context.info, placement)
+            summary = summary_of(movie, table, settings, result, context.info, placement, camera)
             with files.writing(targets.settings) as path:
                 path.write_text(text, encoding="utf-8")
             _draw(movie, table, settings, result, context.info, placement, summary, text, targets, files)

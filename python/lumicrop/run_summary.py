@@ -10,6 +10,7 @@ import numpy
 
 import lumicrop
 
+from .camera import CameraCheck
 from .movie_integration import MovieResult
 from .movies import Movie
 from .placement import PlacementCheck
@@ -77,9 +78,23 @@ def describe_placement(check: PlacementCheck | None) -> dict[str, Any] | None:
     }
 
 
-def input_warnings(table: Table, placement: PlacementCheck | None) -> list[str]:
+def describe_camera(check: CameraCheck | None) -> dict[str, Any] | None:
+    """What the movie's noise says of the camera, for machines."""
+    if check is None:
+        return None
+    return {
+        "gain": check.gain,
+        "gain_error": check.gain_error,
+        "warnings": list(check.warnings),
+        "undecided": check.undecided,
+        "evidence": dict(check.evidence),
+    }
+
+
+def input_warnings(table: Table, placement: PlacementCheck | None, camera: CameraCheck | None = None) -> list[str]:
     """Sentences about what may make photons wrong, known before anything is counted."""
     warnings = [] if placement is None else list(placement.warnings)
+    warnings += [] if camera is None else camera.warnings
     if len(table.channels) > 1:
         numbers = ", ".join(f"{channel:g}" for channel in table.channels)
         warnings.append(
@@ -89,9 +104,11 @@ def input_warnings(table: Table, placement: PlacementCheck | None) -> list[str]:
     return warnings
 
 
-def run_warnings(table: Table, result: MovieResult, placement: PlacementCheck | None) -> list[str]:
+def run_warnings(
+    table: Table, result: MovieResult, placement: PlacementCheck | None, camera: CameraCheck | None = None
+) -> list[str]:
     """Sentences about what may make the photons wrong."""
-    warnings = input_warnings(table, placement)
+    warnings = input_warnings(table, placement, camera)
     n = int(result.integrated.sum())
     n_crowded = int((result.neighbours > 0).sum())
     if n and n_crowded > _CROWDED * n:
@@ -109,6 +126,7 @@ def summary_of(
     result: MovieResult,
     context: lumicrop.ContextInfo,
     placement: PlacementCheck | None,
+    camera: CameraCheck | None = None,
 ) -> dict[str, Any]:
     """What came of a run.
 
@@ -120,6 +138,8 @@ def summary_of(
         Where it was computed.
     placement : PlacementCheck or None
         What the check of the positions found; None where it was not made.
+    camera : CameraCheck or None
+        What the movie's noise says of the gain; likewise.
 
     Returns
     -------
@@ -144,6 +164,7 @@ def summary_of(
         "background": _percentiles(result.background[counted]),
         "photons_over_table": _percentiles(ratios_to_table(table, result)),
         "placement": describe_placement(placement),
+        "camera": describe_camera(camera),
         "speed": {
             "frames_read": result.n_frames_read,
             "seconds": result.seconds,
@@ -158,7 +179,7 @@ def summary_of(
             "device": context.device,
             "reason": context.reason,
         },
-        "warnings": run_warnings(table, result, placement),
+        "warnings": run_warnings(table, result, placement, camera),
     }
 
 

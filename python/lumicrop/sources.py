@@ -12,7 +12,8 @@ class Statement:
     Attributes
     ----------
     quantity : str
-        ``"pixel_nm"``, ``"gain"`` [e-/ADU], ``"offset"`` [ADU], ``"qe"`` or ``"size"`` [px].
+        ``"pixel_nm"``, ``"gain"`` [e-/ADU], ``"em_gain"`` (by which `gain` is divided already; its noise is what it is
+        stated for), ``"offset"`` [ADU], ``"qe"`` or ``"size"`` [px].
     value : float or tuple of float
         The value, in that quantity's unit; a pair is (y, x).
     source : str

@@ -73,6 +73,8 @@ def camera_statements(documents: list[dict[str, Any]], path: Path) -> list[State
                     f"{prefix}Gain" if value["Gain"] is not None else "1 (no Gain)"
                 )
                 statements.append(Statement("gain", value["Sensitivity"] / em_gain, source))
+                if em_gain > 1:
+                    statements.append(Statement("em_gain", em_gain, f"{where}: {prefix}Gain"))
             if value["Box Size"] is not None:
                 statements.append(Statement("size", value["Box Size"], f"{where}: {prefix}Box Size"))
     return statements

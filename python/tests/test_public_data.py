@@ -92,8 +92,12 @@ def test_beads_against_the_volume_of_their_fits(run):
     assert (ratio.min(), ratio.max()) == pytest.approx((1.10, 1.22), abs=5e-3)
 
 
-def test_right_settings_raise_no_alarm_about_positions(run):
+def test_right_settings_raise_no_alarm_about_positions_and_one_about_an_em_gain(run):
     for line in COMMANDS:
         _, said = run(line.split()[-1])
         warnings = [each for each in said.splitlines() if each.startswith("warning:")]
+        if line.endswith("deep.csv"):
+            about_noise = warnings.pop(0)
+            assert re.search(r"0\.24 ± 0\.01|0\.23\d ± 0\.00\d|0\.24\d ± 0\.00\d", about_noise)
+            assert "(0.48 if an EM gain was on), 0.4843 was given" in about_noise
         assert all("have a neighbour within their crop" in each for each in warnings), warnings

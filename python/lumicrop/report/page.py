@@ -20,6 +20,8 @@ from .run import Run
 
 _FLAGS = {
     "TRUNCATED": "the crop reaches beyond the frame: only the pixels within it were used",
+    "MASKED": "a pixel is masked, as bad or by a map: the photons are those of the whole crop where the PSF is known",
+    "SATURATED": "a pixel has reached the saturation and is counted as it is: the photons are too few",
     "DATA_NOT_FINITE": "a pixel is NaN or infinite",
     "PARAMETER_NAN": "a fitted value, such as the position or the width, is missing",
     "CENTRE_OUTSIDE": "the position lies outside the frame or the crop",
@@ -27,6 +29,7 @@ _FLAGS = {
     "NO_BORDER": "no border pixel is left to tell the background, which counts as 0",
     "ZERO_DENOMINATOR": "no part of the PSF falls on the crop: there is nothing to weight pixels by",
     "BAD_INDEX": "the movie does not have the frame",
+    "NOT_CONVERGED": "the most likely photons were not found to a ten-thousandth of their error: the fit does not suit the crop",
 }
 _ORIGINS = {
     "first_pixel": "0 is the centre of the first pixel",

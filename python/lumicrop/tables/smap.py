@@ -224,6 +224,8 @@ def _statements(said: dict[str, numpy.ndarray | None], path: Path) -> list[State
             statements.append(Statement("gain", conversion, f"{where}.conversion"))
         elif em_gain is not None and em_gain > 0:
             statements.append(Statement("gain", conversion / em_gain, f"{where}.conversion / emgain"))
+            if em_gain > 1:
+                statements.append(Statement("em_gain", em_gain, f"{where}.emgain"))
     if offset is not None:
         statements.append(Statement("offset", offset, f"{where}.offset"))
     return statements
