@@ -158,7 +158,8 @@ private:
         if (channel_.padding == Padding::geometry) lanes_ &= ~crops_.clipped();
         if (lanes_ == 0) return;
         const double nothing[kLanes] = {};
-        finish_estimate<kFitted>(sums.normal, {light, Real(0), Real(0) == Real(0)}, spread, false, nothing, outcomes);
+        finish_estimate<kFitted>(wants_spread(job.result), sums.normal, {light, Real(0), Real(0) == Real(0)}, spread, false,
+                                 nothing, outcomes);
         finish(job, block, outcomes);
     }
 
@@ -530,11 +531,11 @@ private:
         if (wants_spread(wanted)) spread = math::spread(pixels, excess, found.light);
         alignas(64) double ratio[kLanes] = {};
         if (wanted.log_likelihood_ratio) widen(math::likelihood_ratio(pixels, excess, found.light), ratio);
-        finish_estimate<kFitted>(normal, found, spread, iterates, ratio, outcomes);
+        finish_estimate<kFitted>(wants_spread(wanted), normal, found, spread, iterates, ratio, outcomes);
     }
 
     template <bool kFitted>
-    void finish_estimate(const math::Square<Real>& normal, const math::Iterated<Real>& found,
+    void finish_estimate(bool tells, const math::Square<Real>& normal, const math::Iterated<Real>& found,
                          const math::Spread<Real>& spread, bool iterates, const double (&ratio)[kLanes],
                          Outcomes<kLanes>& outcomes)
     {
@@ -559,12 +560,14 @@ private:
             const math::Square<DoubleLanes> square = of.normal(i);
             const DoubleLanes signal = of.at[WideFit::signal].part[i],
                               background = known.value + of.at[WideFit::background].part[i];
-            const math::CertaintyOf<DoubleLanes> certainty =
-                kFitted
-                    ? math::certainty_of_fit(weights, square, of.spread(i),
-                                             math::pixel_variance(background, read_variance.part[i], DoubleLanes(excess_)))
-                    : math::certainty(weights, square.ss, of.spread(i), {measured_psf.part[i], measured_weighted.part[i]},
-                                      known);
+            math::CertaintyOf<DoubleLanes> certainty{};
+            if (tells && kFitted)
+                certainty =
+                    math::certainty_of_fit(weights, square, of.spread(i),
+                                           math::pixel_variance(background, read_variance.part[i], DoubleLanes(excess_)));
+            else if (tells)
+                certainty = math::certainty(weights, square.ss, of.spread(i),
+                                            {measured_psf.part[i], measured_weighted.part[i]}, known);
             const auto countable = math::is_countable(DoubleLanes::load(psf_sum_ + first), square.ss);
             uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable(square) : countable)) << first;
             parameter_is_nan |= lane_bits(known.value != known.value) << first;

@@ -80,8 +80,8 @@ public:
         Real products[kLanes], pixels[kLanes];
         for_each_crop([&](auto rows_of, int lane) {
             crops_.prefetch(lane, kLanes);
-            first_pass<kFitted>(rows_of, lane, products[lane], pixels[lane]);
-            if (seeks_zeros) sums.zero_on_border |= static_cast<uint32_t>(has_zero_on_border(rows_of)) << lane;
+            if (first_pass<kFitted>(rows_of, lane, products[lane], pixels[lane]) && seeks_zeros)
+                sums.zero_on_border |= static_cast<uint32_t>(has_zero_on_border(rows_of)) << lane;
         });
         sums.light = {sums_over_lanes(products), kFitted ? sums_over_lanes(pixels) : Real(0)};
         const Real gain(levels.gain);
@@ -134,17 +134,25 @@ private:
     }
 
     /// A crop's rows, with as many registers as hold one.
-    template <class PixelType, int kCount>
+    template <class PixelType, int kCount, int kSide>
     struct Rows
     {
         using Pixel = PixelType;
         static constexpr int kRegisters = kCount;
         PixelRows pixels;
+        int64_t n_rows;
         const FirstPixels<Pixel, kLanes>& last;
+
+        /// kSide: that of gapless squares, where the compiler knows it, else 0.
+        LUMICROP_INLINE int64_t height() const { return kSide > 0 ? kSide : n_rows; }
+        LUMICROP_INLINE const std::byte* row(int64_t r) const
+        {
+            return pixels.first + r * (kSide > 0 ? kSide * static_cast<int64_t>(sizeof(Pixel)) : pixels.stride);
+        }
 
         LUMICROP_INLINE Real at(int64_t row, int i) const
         {
-            const std::byte* const from = pixels.row(row) + i * (kLanes * static_cast<int64_t>(sizeof(Pixel)));
+            const std::byte* const from = this->row(row) + i * (kLanes * static_cast<int64_t>(sizeof(Pixel)));
             return i + 1 < kCount ? converted<Real>(load_pixels<Pixel, kLanes>(from)) : converted<Real>(last.load(from));
         }
     };
@@ -154,15 +162,32 @@ private:
     {
         with_pixel_type<Scalar>(channel_.images.dtype, [&](auto zero) {
             using Pixel = decltype(zero);
-            const FirstPixels<Pixel, kLanes> last(channel_.width - (width_ - kLanes), crops_.limit());
-            for (int lane = 0; lane < kLanes; ++lane) {
-                const PixelRows pixels = crops_.template rows<Pixel>(lane, 0, channel_.height);
-                if (width_ == kLanes)
-                    use(Rows<Pixel, 1>{pixels, last}, lane);
-                else
-                    use(Rows<Pixel, 2>{pixels, last}, lane);
+            if constexpr (std::is_same_v<Pixel, float> || std::is_same_v<Pixel, uint16_t>) {
+                switch (crops_.is_gapless() && channel_.height == channel_.width ? channel_.width : 0) {
+                case 7: return for_each_of<Pixel, registers_of(7), 7>(use);
+                case 9: return for_each_of<Pixel, registers_of(9), 9>(use);
+                case 11: return for_each_of<Pixel, registers_of(11), 11>(use);
+                case 13: return for_each_of<Pixel, registers_of(13), 13>(use);
+                case 15: return for_each_of<Pixel, registers_of(15), 15>(use);
+                default: break;
+                }
             }
+            if (width_ == kLanes)
+                for_each_of<Pixel, 1, 0>(use);
+            else
+                for_each_of<Pixel, 2, 0>(use);
         });
+    }
+    /// A side that takes more registers than are served does not come here.
+    static constexpr int registers_of(int width) { return width <= kLanes ? 1 : 2; }
+
+    template <class Pixel, int kRegisters, int kSide, class Use>
+    LUMICROP_INLINE void for_each_of(Use use) const
+    {
+        const FirstPixels<Pixel, kLanes> last(channel_.width - (width_ - kLanes), crops_.limit());
+        for (int lane = 0; lane < kLanes; ++lane)
+            use(Rows<Pixel, kRegisters, kSide>{crops_.template rows<Pixel>(lane, 0, channel_.height), channel_.height, last},
+                lane);
     }
 
     typename Real::Mask holds_pixels() const
@@ -175,21 +200,27 @@ private:
         return Real(reinterpret_cast<const Scalar*>(rows_)[row * kLanes + lane]);
     }
 
-    /// Sums of p (pixel - level) and, where b is fitted, of (pixel - level), in counts, by columns.
+    /// Sums of p (pixel - level) and, where b is fitted, of (pixel - level), in counts, by columns; and then whether a pixel may be exactly 0.
     template <bool kFitted, class RowsOf>
-    LUMICROP_INLINE void first_pass(const RowsOf& rows, int lane, Real& product, Real& sum) const
+    LUMICROP_INLINE bool first_pass(const RowsOf& rows, int lane, Real& product, Real& sum) const
     {
         constexpr int kRegisters = RowsOf::kRegisters;
         const Real level(high_[lane]), nothing(0);
         Real products[kRegisters], pixels[kRegisters];
         for (int i = 0; i < kRegisters; ++i) products[i] = pixels[i] = nothing;
+        Real darkest[kRegisters];
+        for (Real& one : darkest) one = Real(1);
+        const int64_t height = rows.height();
 #pragma GCC unroll 16
-        for (int64_t row = 0; row < channel_.height; ++row) {
+        for (int64_t row = 0; row < height; ++row) {
             const Real weight = weight_of_row(row, lane);
             for (int i = 0; i < kRegisters; ++i) {
-                const Real above = rows.at(row, i) - level;
+                const Real pixel = rows.at(row, i), above = pixel - level;
                 products[i] = muladd(weight, above, products[i]);
-                if constexpr (kFitted) pixels[i] = pixels[i] + above;
+                if constexpr (kFitted) {
+                    pixels[i] = pixels[i] + above;
+                    darkest[i] = smaller(absolute(pixel), darkest[i]);
+                }
             }
         }
         const typename Real::Mask holds = holds_pixels();
@@ -200,11 +231,15 @@ private:
             product = muladd(Real::load(columns), products[0], product);
             sum = sum + pixels[0];
         }
+        if constexpr (!kFitted) return false;
+        typename Real::Mask zero = (darkest[kRegisters - 1] == nothing) & holds;
+        if constexpr (kRegisters == 2) zero = zero | (darkest[0] == nothing);
+        return lane_bits(zero) != 0;
     }
 
     /// Whether a pixel of the crop's border is exactly 0.
     template <class RowsOf>
-    LUMICROP_INLINE bool has_zero_on_border(const RowsOf& rows) const
+    __attribute__((noinline)) bool has_zero_on_border(const RowsOf& rows) const
     {
         using Pixel = typename RowsOf::Pixel;
         const int64_t height = channel_.height, last = (channel_.width - 1) * static_cast<int64_t>(sizeof(Pixel));
@@ -217,7 +252,7 @@ private:
         }
         bool found = lane_bits(ends) != 0;
         for (int64_t row = 1; row + 1 < height; ++row)
-            found |= is_zero<Pixel>(rows.pixels.row(row)) | is_zero<Pixel>(rows.pixels.row(row) + last);
+            found |= is_zero<Pixel>(rows.row(row)) | is_zero<Pixel>(rows.row(row) + last);
         return found;
     }
     template <class Pixel>
@@ -238,8 +273,9 @@ private:
         const Scalar* const columns = columns_ + lane * width_;
         Real squares[kRegisters];
         for (Real& one : squares) one = Real(0);
-#pragma GCC unroll 4
-        for (int64_t row = 0; row < channel_.height; ++row) {
+        const int64_t height = rows.height();
+#pragma GCC unroll 16
+        for (int64_t row = 0; row < height; ++row) {
             const Real weight = signal * weight_of_row(row, lane);
             for (int i = 0; i < kRegisters; ++i) {
                 const Real mean = muladd(weight, Real::load(columns + i * kLanes), background);
