@@ -207,10 +207,11 @@ private:
     {
         for (std::size_t k = 0; k < job.channels.size(); ++k)
             if (!job.channels[k].plain)
-                refuse("channel " + std::to_string(k + 1) +
-                           ": the CUDA backend does plain sums and filters; estimators, errors, maps and cameras beyond them "
-                           "are done by the CPU backend alone so far",
-                       LUMICROP_UNSUPPORTED);
+                refuse(
+                    "channel " + std::to_string(k + 1) +
+                        ": the CUDA backend does plain sums and filters; estimators, errors, maps and cameras beyond them "
+                        "are done by the CPU backend alone so far",
+                    LUMICROP_UNSUPPORTED);
     }
 
     /// How a call's workspace is shared out: labels put in order, then scratch for one channel after the other.
