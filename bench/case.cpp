@@ -1,6 +1,7 @@
 #include "case.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <vector>
 
@@ -37,7 +38,9 @@ std::string name_of_content(Content content)
 
 Case case_of(const std::string& asked)
 {
-    for (const Method method : kMethods)
+    std::vector<Method> methods(std::begin(kMethods), std::end(kMethods));
+    methods.insert(methods.end(), std::begin(kEstimators), std::end(kEstimators));
+    for (const Method method : methods)
         for (const int64_t side : kSides)
             for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
                 const Case row{method, side, dtype};

@@ -167,8 +167,9 @@ void register_by_source(const Sources& sources, const Plan& plan)
     for (const int64_t side : kSides)
         for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16}) {
             for (const Method method : kMethods) on_device({method, side, dtype});
-            if (side == kMainSide)
-                for (const Method method : kMethods) on_host({method, side, dtype});
+            if (side != kMainSide) continue;
+            for (const Method method : kMethods) on_host({method, side, dtype});
+            for (const Method method : kEstimators) on_device({method, side, dtype});
         }
     for (const Content content : {Content::padded, Content::labelled})
         for (const lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_U16})

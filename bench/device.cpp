@@ -78,9 +78,7 @@ void* DeviceSource::column(const lumicrop_array& column)
     return copy(column.data, static_cast<std::size_t>(column.shape[0] * column.strides[0]));
 }
 
-DeviceJob::DeviceJob(Method method, DeviceSource& source)
-    : job_(method, *source.source(), source.source()->n()),
-      photons_(device_block(static_cast<std::size_t>(source.source()->n()) * sizeof(float)))
+DeviceJob::DeviceJob(Method method, DeviceSource& source) : job_(method, *source.source(), source.source()->n())
 {
     const auto* pixels = static_cast<const char*>(source.source()->pixels.data());
     for (lumicrop_array& images : job_.images()) {
@@ -91,15 +89,18 @@ DeviceJob::DeviceJob(Method method, DeviceSource& source)
         column->data = source.column(*column);
         column->memory = LUMICROP_DEVICE;
     }
-    job_.photons_column().data = photons_.get();
-    job_.photons_column().memory = LUMICROP_DEVICE;
+    for (lumicrop_array* column : job_.outputs()) {
+        outputs_.push_back(device_block(static_cast<std::size_t>(source.source()->n()) * sizeof(float)));
+        column->data = outputs_.back().get();
+        column->memory = LUMICROP_DEVICE;
+    }
 }
 
 std::vector<float> DeviceJob::photons() const
 {
     std::vector<float> values(job_.photons().size());
     check_cuda(cudaDeviceSynchronize());
-    check_cuda(cudaMemcpy(values.data(), photons_.get(), values.size() * sizeof(float), cudaMemcpyDeviceToHost));
+    check_cuda(cudaMemcpy(values.data(), outputs_.front().get(), values.size() * sizeof(float), cudaMemcpyDeviceToHost));
     return values;
 }
 

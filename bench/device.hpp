@@ -73,7 +73,7 @@ public:
 
 private:
     Job job_;
-    DeviceBlock photons_;
+    std::vector<DeviceBlock> outputs_; // photons first
 };
 
 lumicrop::Context cuda_context(const Stream& stream);

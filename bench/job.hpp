@@ -35,7 +35,6 @@ public:
     /// The arrays of the call, so that their elements can be moved elsewhere: images by channel, columns that the method reads.
     std::vector<lumicrop_array>& images() { return images_; }
     const std::vector<lumicrop_array*>& columns() { return columns_; }
-    lumicrop_array& photons_column() { return photons_column_; }
     std::vector<lumicrop_array*> outputs(); // those that are asked for
 
 private:

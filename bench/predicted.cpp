@@ -34,8 +34,7 @@ int run(int argc, char** argv)
 
     const auto source = std::make_shared<const Source>(stack_of(std::stoll(argv[2]), row.side, row.dtype, content));
     Job plain(row.method, *source, source->n());
-    int64_t columns = 1; // photons
-    columns += static_cast<int64_t>(plain.columns().size());
+    const auto columns = static_cast<int64_t>(plain.columns().size() + plain.outputs().size());
     {
         const Stream stream = make_stream();
         lumicrop::Context context = cuda_context(stream);

@@ -206,12 +206,14 @@ private:
         find_padded();
         find_masked();
         // The filter counts zeros that are padding, as it always has.
-        const bool keeps_padded = channel_.method == Method::filter && channel_.padding == Padding::zeros;
+        const bool keeps_padded = this->keeps_padded();
         some_left_out_ = (some_padded_ != 0 && !keeps_padded) || some_masked_ != 0;
         if (!some_left_out_) return;
         for (int64_t i = 0; i < n_pixels_; ++i)
             left_out_[i] = (some_masked_ != 0 ? masked_[i] : 0) | (some_padded_ != 0 && !keeps_padded ? padded_[i] : 0);
     }
+
+    bool keeps_padded() const { return channel_.method == Method::filter && channel_.padding == Padding::zeros; }
 
     void find_padded()
     {
@@ -251,7 +253,7 @@ private:
             if (bad_pixels_) bad = bad | (bad_pixels_.at(i) != Real(0));
             if (background_map_) bad = bad | !(absolute(background_map_.at(i)) <= most);
             // What lies outside the frame is padding, if anything.
-            masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 ? padded_[i] : 0);
+            masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 && !keeps_padded() ? padded_[i] : 0);
             some_masked_ |= masked_[i];
         }
     }
@@ -437,7 +439,7 @@ private:
     void find_psf()
     {
         psf_->draw();
-        const bool some_padded = some_left_out_ && some_padded_ != 0;
+        const bool some_padded = some_padded_ != 0 && !keeps_padded();
         math::BatchedSum<Real> sum;
         for (int64_t i = 0; i < n_pixels_; ++i) {
             const Real weight = psf_->weight(i);
@@ -483,12 +485,14 @@ private:
             outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
-            if (pixels[lane] == 0) outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
+            if (known.value != known.value) outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
+            if (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0)
+                outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
         }
     }
 
     /// Pixels of the border that count, or the PSF's part of them, where the background was measured there.
-    Real measured_on(bool pixels, bool by_variance = false) const
+    Real measured_on(bool pixels, const math::Light<Real>* by_variance = nullptr) const
     {
         Real sum(0);
         if (!measures(channel_)) return sum;
@@ -496,7 +500,10 @@ private:
         for (int64_t i = 0; i < n; ++i) {
             const int64_t at = place_on_border(i);
             Real one = pixels ? Real(1) : psf_->weight(at);
-            if (by_variance) one = one * reciprocal(variance_[has_variances(channel_) ? at : 0]);
+            if (by_variance)
+                one = one * reciprocal(math::pixel_variance(by_variance->signal * psf_->weight(at),
+                                                            variance_[has_variances(channel_) ? at : 0],
+                                                            Real(static_cast<Scalar>(excess_))));
             if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
             if (channel_.method == Method::filter && some_padded_ != 0)
                 one = select(mask_of<Real>(padded_[at]), Real(0), one);
@@ -543,7 +550,7 @@ private:
         Wide measured_psf(0.0), measured_weighted(0.0), read_variance(read_variance_);
         if (!kFitted && measures(channel_)) {
             measured_psf = Wide::widened(measured_on(false));
-            if (iterates) measured_weighted = Wide::widened(measured_on(false, true));
+            if (iterates) measured_weighted = Wide::widened(measured_on(false, &found.light));
         }
         if (kFitted && variance_map_) {
             alignas(64) double mean[kLanes];
@@ -687,7 +694,9 @@ private:
     void keep(Outcomes<kLanes>& outcomes, int lane)
     {
         outcomes.counts[lane] = new_.counts[lane];
-        outcomes.background[lane] = new_.background[lane];
+        outcomes.background[lane] = channel_.background == Subtracted::border_median && !has_uneven_pixels()
+                                        ? level_[lane] - channel_.camera_offset
+                                        : new_.background[lane];
         details_.background_photons[lane] = new_.background_photons[lane];
         details_.photons_sigma[lane] = new_.photons_sigma[lane];
         details_.background_sigma[lane] = new_.background_sigma[lane];

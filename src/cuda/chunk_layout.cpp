@@ -175,7 +175,8 @@ ChannelView ChunkLayout::view(const Job& job, int64_t begin, int64_t end, std::b
         view.images.strides[1] = channel_.width * size;
         view.images.strides[2] = size;
         view.gathered = false;
-        if (!job.detections.frame.on_device) view.columns.frame = {}; // checked already
+        // Checked already; but a background map of each frame is looked up by it.
+        if (!job.detections.frame.on_device && !has_background_of_frames(channel_)) view.columns.frame = {};
     }
     return view;
 }

@@ -1,6 +1,8 @@
 // Columns on the device: where a crop's detection stands, its values, and its results.
 #pragma once
 
+#include <type_traits>
+
 #include "cuda/views.hpp"
 #include "math/matched_filter.hpp"
 
@@ -128,6 +130,15 @@ struct Outcome
     uint32_t flags;
 };
 
+/// The same with all that is told of channels that are not plain.
+struct DetailedOutcome
+{
+    double electrons, background, psf_sum, denominator;
+    double photons_sigma, background_photons, background_sigma, chi2, log_likelihood_ratio, enclosed, photons_total,
+        background_pixels;
+    uint32_t flags, iterations;
+};
+
 __device__ __forceinline__ void write_real(const ColumnView& column, const Place& place, double value)
 {
     if (column.data == nullptr) return;
@@ -138,11 +149,11 @@ __device__ __forceinline__ void write_real(const ColumnView& column, const Place
         *reinterpret_cast<double*>(at) = value;
 }
 
-__device__ __forceinline__ void write_flags(const ColumnView& column, const Place& place, uint32_t flags)
+__device__ __forceinline__ void write_word(const ColumnView& column, const Place& place, uint32_t word)
 {
     if (column.data == nullptr) return;
     const int64_t i = column.in_crop_order ? place.crop : place.detection;
-    *reinterpret_cast<uint32_t*>(column.data + i * column.stride) = flags;
+    *reinterpret_cast<uint32_t*>(column.data + i * column.stride) = word;
 }
 
 __device__ __forceinline__ void write_outcome(const ChannelView& view, const Place& place, const Outcome& outcome)
@@ -152,7 +163,26 @@ __device__ __forceinline__ void write_outcome(const ChannelView& view, const Pla
     write_real(view.results.background, place, outcome.background);
     write_real(view.results.psf_sum, place, outcome.psf_sum);
     write_real(view.results.denominator, place, outcome.denominator);
-    write_flags(view.results.flags, place, outcome.flags);
+    write_word(view.results.flags, place, outcome.flags);
+}
+__device__ __forceinline__ void write_outcome(const ChannelView& view, const Place& place, const DetailedOutcome& outcome)
+{
+    if (!place.used) return;
+    const OutputColumns& results = view.results;
+    write_real(results.photons, place, outcome.electrons * (1 / view.qe));
+    write_real(results.background, place, outcome.background);
+    write_real(results.psf_sum, place, outcome.psf_sum);
+    write_real(results.denominator, place, outcome.denominator);
+    write_word(results.flags, place, outcome.flags);
+    write_real(results.photons_sigma, place, outcome.photons_sigma);
+    write_real(results.background_photons, place, outcome.background_photons);
+    write_real(results.background_sigma, place, outcome.background_sigma);
+    write_real(results.chi2, place, outcome.chi2);
+    write_real(results.log_likelihood_ratio, place, outcome.log_likelihood_ratio);
+    write_real(results.enclosed, place, outcome.enclosed);
+    write_real(results.photons_total, place, outcome.photons_total);
+    write_real(results.background_pixels, place, outcome.background_pixels);
+    write_word(results.iterations, place, outcome.iterations);
 }
 
 /// All results NaN, the flag, and a mark for the context.
@@ -160,9 +190,28 @@ __device__ __forceinline__ void write_bad_index(const OutputColumns& results, co
 {
     for (const ColumnView* column : {&results.photons, &results.background, &results.psf_sum, &results.denominator})
         write_real(*column, place, math::not_a_number());
-    write_flags(results.flags, place, LUMICROP_FLAG_BAD_INDEX);
+    write_word(results.flags, place, LUMICROP_FLAG_BAD_INDEX);
     atomicAdd(&faults->n_bad, 1ull);
     atomicMin(&faults->first_bad, static_cast<unsigned long long>(place.detection));
+}
+__device__ __forceinline__ void write_bad_index_in_detail(const OutputColumns& results, const Place& place, Faults* faults)
+{
+    write_bad_index(results, place, faults);
+    for (const ColumnView* column :
+         {&results.photons_sigma, &results.background_photons, &results.background_sigma, &results.chi2,
+          &results.log_likelihood_ratio, &results.enclosed, &results.photons_total, &results.background_pixels})
+        write_real(*column, place, math::not_a_number());
+    write_word(results.iterations, place, 0);
+}
+
+/// The same as fits what a kernel finds.
+template <class Found>
+__device__ __forceinline__ void write_bad_index_as(const OutputColumns& results, const Place& place, Faults* faults)
+{
+    if constexpr (std::is_same_v<Found, DetailedOutcome>)
+        write_bad_index_in_detail(results, place, faults);
+    else
+        write_bad_index(results, place, faults);
 }
 
 } // namespace cuda

@@ -165,7 +165,6 @@ public:
 
     void integrate(const Job& job) override
     {
-        refuse_unplain(job);
         if (job.n == 0) return;
         const CurrentDevice current(device_);
         if (!has_host_arrays(job)) {
@@ -182,7 +181,6 @@ public:
 
     int64_t workspace_bytes(const Job& job) override
     {
-        refuse_unplain(job);
         if (job.n == 0) return 0;
         const CurrentDevice current(device_);
         return plan_of(job).bytes;
@@ -203,17 +201,6 @@ public:
     }
 
 private:
-    static void refuse_unplain(const Job& job)
-    {
-        for (std::size_t k = 0; k < job.channels.size(); ++k)
-            if (!job.channels[k].plain)
-                refuse(
-                    "channel " + std::to_string(k + 1) +
-                        ": the CUDA backend does plain sums and filters; estimators, errors, maps and cameras beyond them "
-                        "are done by the CPU backend alone so far",
-                    LUMICROP_UNSUPPORTED);
-    }
-
     /// How a call's workspace is shared out: labels put in order, then scratch for one channel after the other.
     struct Plan
     {
@@ -265,6 +252,7 @@ private:
                 ChannelView view = view_of(job, channel, resources_->faults());
                 view.columns = input_columns(channel, job.detections, as_it_lies);
                 view.results = results;
+                view.counting.maps = camera_maps(channel, map_as_it_lies);
                 view.spline = splines[k];
                 view.scratch = workspace + plan.order_bytes;
                 if (order.bounds != nullptr) {

@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(kThreads) write_surplus(const int64_t* positio
 {
     const int64_t begin = bounds[0] + n_crops, end = bounds[1];
     for (int64_t i = begin + first_thread(); i < end; i += all_threads())
-        write_bad_index(results, Place{i, positions[i], true}, faults);
+        write_bad_index_in_detail(results, Place{i, positions[i], true}, faults);
 }
 
 int64_t blocks_for(int64_t n)

@@ -3,14 +3,19 @@
 #include <algorithm>
 
 #include "job/spline.hpp"
+#include "math/camera_noise.hpp"
 
 namespace lumicrop {
 namespace cuda {
 
 bool has_host_arrays(const Job& job)
 {
-    bool found = std::any_of(job.channels.begin(), job.channels.end(),
-                             [](const Channel& channel) { return channel.n > 0 && !channel.images.on_device; });
+    bool found = false;
+    for (const Channel& channel : job.channels) {
+        if (channel.n == 0) continue;
+        found |= !channel.images.on_device;
+        for_each_map(channel, [&found](const char*, const Images& map) { found |= !map.on_device; });
+    }
     const auto look = [&found](const char*, const Column& column) { found |= !column.on_device; };
     for_each_column(job.detections, look);
     for_each_column(job.result, look);
@@ -19,30 +24,39 @@ bool has_host_arrays(const Job& job)
 
 bool uses_spline(const Channel& channel)
 {
-    return channel.method == Method::filter && channel.model == Model::spline;
+    return channel.uses_psf && channel.model == Model::spline;
+}
+
+bool has_background_of_frames(const Channel& channel)
+{
+    return channel.background_map.shape[0] > 1;
 }
 
 ColumnView as_it_lies(const Column& column)
 {
     return {column.data, column.stride, column.dtype, false};
 }
+MapView map_as_it_lies(const Images& map)
+{
+    return {map.data, {map.strides[0], map.strides[1], map.strides[2]}, map.dtype};
+}
 
 InputColumns input_columns(const Channel& channel, const Detections& columns,
                            const std::function<ColumnView(const Column&)>& place)
 {
     const auto take = [&](const Column& column, bool used) { return used && column ? place(column) : ColumnView{}; };
-    const bool filter = channel.method == Method::filter;
-    const bool gauss = filter && channel.model == Model::gauss;
+    const bool psf = channel.uses_psf, placed = psf || channel.frame_known || has_maps(channel);
+    const bool gauss = psf && channel.model == Model::gauss;
     const Column& sigma_x = gauss && columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit;
     const Column& sigma_y = gauss && columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit;
-    const bool gaussian = filter && !uses_spline(channel);
+    const bool gaussian = psf && !uses_spline(channel);
     InputColumns taken{};
-    taken.frame = take(columns.frame, channel.gathered);
-    taken.X0 = take(columns.X0, filter || channel.frame_known);
-    taken.Y0 = take(columns.Y0, filter || channel.frame_known);
-    taken.x_fit = take(columns.x_fit, filter);
-    taken.y_fit = take(columns.y_fit, filter);
-    taken.os_fit = take(columns.os_fit, filter);
+    taken.frame = take(columns.frame, channel.gathered || has_background_of_frames(channel));
+    taken.X0 = take(columns.X0, placed);
+    taken.Y0 = take(columns.Y0, placed);
+    taken.x_fit = take(columns.x_fit, psf);
+    taken.y_fit = take(columns.y_fit, psf);
+    taken.os_fit = take(columns.os_fit, channel.background == Subtracted::column);
     taken.z_fit = take(columns.z_fit, uses_spline(channel));
     taken.sigma_x = take(sigma_x, gaussian);
     taken.sigma_y = take(sigma_y, gaussian);
@@ -53,8 +67,36 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
 OutputColumns output_columns(const Result& columns, const std::function<ColumnView(const Column&)>& place)
 {
     const auto take = [&](const Column& column) { return column ? place(column) : ColumnView{}; };
-    return {take(columns.photons), take(columns.background), take(columns.psf_sum), take(columns.denominator),
-            take(columns.flags)};
+    return {take(columns.photons),
+            take(columns.background),
+            take(columns.psf_sum),
+            take(columns.denominator),
+            take(columns.flags),
+            take(columns.photons_sigma),
+            take(columns.background_photons),
+            take(columns.background_sigma),
+            take(columns.chi2),
+            take(columns.log_likelihood_ratio),
+            take(columns.enclosed),
+            take(columns.photons_total),
+            take(columns.background_pixels),
+            take(columns.iterations)};
+}
+
+CameraMaps camera_maps(const Channel& channel, const std::function<MapView(const Images&)>& place)
+{
+    CameraMaps maps{};
+    for_each_map(channel, [&maps](const char*, const Images& map) {
+        maps.height = map.shape[1];
+        maps.width = map.shape[2];
+    });
+    const auto take = [&](const Images& map) { return map.data == nullptr ? MapView{} : place(map); };
+    maps.offset = take(channel.offset_map);
+    maps.gain = take(channel.gain_map);
+    maps.read_variance = take(channel.read_variance_map);
+    maps.bad_pixels = take(channel.bad_pixels);
+    maps.background = take(channel.background_map);
+    return maps;
 }
 
 ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
@@ -78,11 +120,20 @@ ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
     view.theta_deg = isotropic ? 0 : channel.psf_theta_deg;
     view.height = static_cast<int32_t>(channel.height);
     view.width = static_cast<int32_t>(channel.width);
+    view.counting = {channel.method,
+                     channel.background,
+                     channel.uses_psf,
+                     math::excess_noise(channel.em_gain),
+                     channel.gain / channel.em_gain,
+                     channel.read_noise * channel.read_noise / (channel.em_gain * channel.em_gain),
+                     channel.em_gain,
+                     channel.saturation,
+                     {}};
     view.padding = channel.padding;
     view.gathered = channel.gathered;
     view.frame_known = channel.frame_known;
     view.images = {channel.images.data,
-                   channel.images.shape[0],
+                   channel.gathered ? channel.images.shape[0] : channel.background_map.shape[0],
                    {channel.images.strides[0], channel.images.strides[1], channel.images.strides[2]},
                    channel.images.dtype};
     if (uses_spline(channel)) {

@@ -15,15 +15,22 @@ bool has_host_arrays(const Job& job);
 /// Whether the channel's PSF is a spline.
 bool uses_spline(const Channel& channel);
 
-/// A column in device memory as it lies.
+/// Whether the channel's background map is one a frame.
+bool has_background_of_frames(const Channel& channel);
+
+/// A column or map in device memory as it lies.
 ColumnView as_it_lies(const Column& column);
+MapView map_as_it_lies(const Images& map);
 
 /// The columns that a channel uses, each as `place` shows it.
 InputColumns input_columns(const Channel& channel, const Detections& columns,
                            const std::function<ColumnView(const Column&)>& place);
 OutputColumns output_columns(const Result& columns, const std::function<ColumnView(const Column&)>& place);
 
-/// All crops of a channel whose images lie on the device. Columns, results, spline and order are left to the caller.
+/// The maps that a channel has, each as `place` shows it.
+CameraMaps camera_maps(const Channel& channel, const std::function<MapView(const Images&)>& place);
+
+/// All crops of a channel whose images lie on the device. Columns, results, maps, spline and order are left to the caller.
 ChannelView view_of(const Job& job, const Channel& channel, Faults* faults);
 
 } // namespace cuda

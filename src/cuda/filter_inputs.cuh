@@ -8,27 +8,38 @@
 namespace lumicrop {
 namespace cuda {
 
-template <class Real>
-struct FilterInputs
+/// PSF centre from the crop's first pixel's centre [nm].
+struct PsfCentre
 {
-    double mux, muy;            // PSF centre from the crop's first pixel's centre [nm]
-    double background;          // counts above the camera's offset
-    math::Parts<Real> subtract; // background and offset: what each pixel loses
+    double mux, muy;
 
     __device__ __forceinline__ double column(const ChannelView& view) const { return mux / view.pixel_x_nm; }
     __device__ __forceinline__ double row(const ChannelView& view) const { return muy / view.pixel_y_nm; }
+    __device__ __forceinline__ bool is_nan() const { return mux != mux || muy != muy; }
+};
+
+template <class Reader>
+__device__ __forceinline__ PsfCentre psf_centre(const ChannelView& view, const Reader& reader)
+{
+    const InputColumns& columns = view.columns;
+    return {
+        math::position_in_crop(reader.real(columns.x_fit, 0), reader.number(columns.X0), view.pixel_x_nm, view.corner_x_nm),
+        math::position_in_crop(reader.real(columns.y_fit, 0), reader.number(columns.Y0), view.pixel_y_nm, view.corner_y_nm)};
+}
+
+template <class Real>
+struct FilterInputs : PsfCentre
+{
+    double background;          // counts above the camera's offset
+    math::Parts<Real> subtract; // background and offset: what each pixel loses
 };
 
 template <class Real, class Reader>
 __device__ __forceinline__ FilterInputs<Real> filter_inputs(const ChannelView& view, const Reader& reader)
 {
-    const InputColumns& columns = view.columns;
     FilterInputs<Real> inputs;
-    inputs.mux =
-        math::position_in_crop(reader.real(columns.x_fit, 0), reader.number(columns.X0), view.pixel_x_nm, view.corner_x_nm);
-    inputs.muy =
-        math::position_in_crop(reader.real(columns.y_fit, 0), reader.number(columns.Y0), view.pixel_y_nm, view.corner_y_nm);
-    inputs.background = reader.real(columns.os_fit, 0) * math::counts_per_photon(view.gain, view.qe);
+    static_cast<PsfCentre&>(inputs) = psf_centre(view, reader);
+    inputs.background = reader.real(view.columns.os_fit, 0) * math::counts_per_photon(view.gain, view.qe);
     inputs.subtract = math::in_parts<Real>(inputs.background + view.camera_offset);
     return inputs;
 }

@@ -5,6 +5,7 @@
 
 #include "cuda/chunk_layout.hpp"
 #include "cuda/host_order.hpp"
+#include "cuda/map_copies.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -94,15 +95,21 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         scratch = std::max(scratch, lent.launcher.grid(kernel, channel.n, most_scratch).scratch_bytes);
         total += channel.n;
     }
-    const int64_t chunk_bytes = std::min(kMostChunkBytes, budget() / 2 - scratch);
+    MapCopies maps(job);
+    if (maps.bytes() > budget())
+        refuse("options: memory_budget is " + std::to_string(budget()) + " bytes, but the maps of the cameras take " +
+                   std::to_string(maps.bytes()),
+               LUMICROP_OUT_OF_MEMORY);
+    const int64_t room = (budget() - maps.bytes()) / 2 - scratch; // of a chunk
+    const int64_t chunk_bytes = std::min(kMostChunkBytes, room);
     int64_t most_input = 0, most_output = 0;
     for (Route& route : routes) {
         const int64_t one = route.layout.bytes_of(1);
         int64_t chunk = 1;
         if (one > chunk_bytes) {
-            if (one > budget() / 2 - scratch)
+            if (one > room)
                 refuse("options: memory_budget is " + std::to_string(budget()) + " bytes, at least " +
-                           std::to_string(2 * (one + scratch)) + " expected for crops of " +
+                           std::to_string(2 * (one + scratch) + maps.bytes()) + " expected for crops of " +
                            std::to_string(route.channel->height) + " x " + std::to_string(route.channel->width) + " pixels",
                        LUMICROP_OUT_OF_MEMORY);
         } else if (route.layout.bytes_of(route.channel->n) <= chunk_bytes) {
@@ -122,6 +129,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         slot.results.at_least(most_output, "cudaHostAlloc for chunks");
         slot.scratch.at_least(scratch, "cudaMalloc for scratch");
     }
+    maps.copy_to(maps_.at_least(maps.bytes(), "cudaMalloc for maps"), lent.own_stream);
     order.refuse_detections(lent);
 
     /// A chunk whose results are still in a slot.
@@ -158,6 +166,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                                           slot.stream.get()),
                           "cudaMemcpyAsync to the device");
                 ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
+                view.counting.maps = maps.of(channel);
                 view.spline = route.spline;
                 view.scratch = slot.scratch.get();
                 lent.launcher.launch(route.kernel, view, lent.launcher.grid(route.kernel, end - begin, most_scratch),

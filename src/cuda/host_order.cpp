@@ -20,6 +20,11 @@ void write(const Column& column, int64_t detection, double value)
         *reinterpret_cast<double*>(at) = value;
 }
 
+void write_word(const Column& column, int64_t detection, uint32_t word)
+{
+    if (column && !column.on_device) *reinterpret_cast<uint32_t*>(column.data + detection * column.stride) = word;
+}
+
 } // namespace
 
 HostOrder::HostOrder(const Job& given, cudaStream_t stream) : job_(given)
@@ -80,6 +85,8 @@ void HostOrder::order_by_labels()
         job_.channels[k].positions = job_.positions.data() + begins[k];
         job_.channels[k].n = static_cast<int64_t>(of_channel[k].size());
     }
+    for (std::size_t k = 0; k < of_channel.size(); ++k)
+        if (has_maps(job_.channels[k])) check_maps(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
     if (job_.detections.frame && !job_.detections.frame.on_device)
         for (std::size_t k = 0; k < of_channel.size(); ++k)
             if (job_.channels[k].gathered) check_frames(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
@@ -95,11 +102,13 @@ void HostOrder::refuse_detections(const Lent& lent) const
     once_begun([&] {
         const Result& results = job_.result;
         for (const int64_t detection : refused_) {
-            for (const Column* column : {&results.photons, &results.background, &results.psf_sum, &results.denominator})
+            for (const Column* column :
+                 {&results.photons, &results.background, &results.psf_sum, &results.denominator, &results.photons_sigma,
+                  &results.background_photons, &results.background_sigma, &results.chi2, &results.log_likelihood_ratio,
+                  &results.enclosed, &results.photons_total, &results.background_pixels})
                 if (*column && !column->on_device) write(*column, detection, std::nan(""));
-            if (results.flags && !results.flags.on_device)
-                *reinterpret_cast<uint32_t*>(results.flags.data + detection * results.flags.stride) =
-                    LUMICROP_FLAG_BAD_INDEX;
+            write_word(results.flags, detection, LUMICROP_FLAG_BAD_INDEX);
+            write_word(results.iterations, detection, 0);
         }
         auto* const on_device = reinterpret_cast<int64_t*>(memory.get());
         check(cudaMemcpyAsync(on_device, bounds, sizeof bounds, cudaMemcpyHostToDevice, lent.own_stream),

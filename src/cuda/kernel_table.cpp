@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/device_views.hpp"
 #include "cuda/plain_access.hpp"
 #include "cuda/runtime.hpp"
 #include "cuda/spline_layout.hpp"
@@ -17,15 +18,24 @@ bool is_narrow(Dtype dtype)
     return dtype == Dtype::u8 || dtype == Dtype::u16 || dtype == Dtype::i16 || dtype == Dtype::f32;
 }
 
+/// Whether the kernels of small crops serve a channel that is not plain.
+bool has_small_photometry(const Channel& channel)
+{
+    return channel.method != Method::sum && channel.model == Model::isogauss && !has_maps(channel) &&
+           (channel.background == Subtracted::column || channel.background == Subtracted::fitted);
+}
+
 template <class Real>
 Kernel team_kernel_for(const Channel& channel)
 {
     TeamShape shape{channel.height, channel.width, {}, 0};
-    if (channel.method == Method::sum) return team_sum_kernel(Real(), shape);
-    if (channel.model != Model::spline) return team_gauss_kernel(Real(), shape);
-    shape.spline = channel.spline->view();
-    shape.axes_bytes = axes_bytes(shape.spline);
-    return team_spline_kernel(Real(), shape);
+    if (uses_spline(channel)) {
+        shape.spline = channel.spline->view();
+        shape.axes_bytes = axes_bytes(shape.spline);
+        return channel.plain ? team_spline_kernel(Real(), shape) : team_spline_photometry_kernel(Real(), shape);
+    }
+    if (!channel.plain) return team_gauss_photometry_kernel(Real(), shape);
+    return channel.method == Method::sum ? team_sum_kernel(Real(), shape) : team_gauss_kernel(Real(), shape);
 }
 
 } // namespace
@@ -35,7 +45,9 @@ Kernel kernel_for(const Channel& channel)
     const bool narrow = is_narrow(channel.images.dtype);
     Kernel small;
     if (narrow && channel.height == channel.width) {
-        if (channel.method == Method::sum)
+        if (!channel.plain)
+            small = has_small_photometry(channel) ? small_isogauss_photometry_kernel(channel.width) : Kernel{};
+        else if (channel.method == Method::sum)
             small = small_sum_kernel(channel.width);
         else if (channel.model == Model::isogauss)
             small = small_isogauss_kernel(channel.width);

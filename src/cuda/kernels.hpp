@@ -27,6 +27,9 @@ Kernel small_isogauss_kernel(int64_t side);
 Kernel small_gauss_kernel(int64_t side);
 Kernel small_spline_kernel(int64_t side);
 
+/// The same, of channels that are not plain but have no maps: every method with a PSF, background given by a column or fitted.
+Kernel small_isogauss_photometry_kernel(int64_t side);
+
 /// Crops of any shape: a warp each, or a block.
 struct TeamShape
 {
@@ -40,6 +43,12 @@ Kernel team_gauss_kernel(float, const TeamShape& shape);
 Kernel team_gauss_kernel(double, const TeamShape& shape);
 Kernel team_spline_kernel(float, const TeamShape& shape);
 Kernel team_spline_kernel(double, const TeamShape& shape);
+
+/// The same for channels that are not plain, whatever their method, sums without a PSF as if it were a Gaussian.
+Kernel team_gauss_photometry_kernel(float, const TeamShape& shape);
+Kernel team_gauss_photometry_kernel(double, const TeamShape& shape);
+Kernel team_spline_photometry_kernel(float, const TeamShape& shape);
+Kernel team_spline_photometry_kernel(double, const TeamShape& shape);
 
 } // namespace cuda
 } // namespace lumicrop

@@ -9,7 +9,12 @@
 namespace lumicrop {
 namespace cuda {
 
-template <int kSide>
+/// What a kernel of small crops keeps in a warp's shared memory beside the crops.
+struct Nothing
+{
+};
+
+template <int kSide, class Beside = Nothing>
 struct SmallCrops
 {
     static constexpr int kPixels = kSide * kSide;
@@ -17,9 +22,9 @@ struct SmallCrops
     static_assert(kPixels % 2 == 1, "an even number of pixels would meet the same banks");
 
     /// One warp's part of shared memory.
-    struct alignas(16) Memory
+    struct alignas(16) Memory : Beside
     {
-        float tile[kPixels * kWarp];
+        alignas(16) float tile[kPixels * kWarp];
         TileWindows windows;
     };
     static constexpr int kWarps = sizeof(Memory) > 16384 ? 1 : sizeof(Memory) > 10923 ? 2 : 4;
@@ -50,10 +55,10 @@ struct SmallShape
 };
 
 /// One lane's crop.
-template <int kSide>
+template <int kSide, class Beside = Nothing>
 struct SmallCrop
 {
-    typename SmallCrops<kSide>::Memory& memory;
+    typename SmallCrops<kSide, Beside>::Memory& memory;
     float* pixels;
     CropWindow window;
     bool clipped;
@@ -68,10 +73,10 @@ struct SmallCrop
 };
 
 /// Calls `compute(place, crop)` for the detection of every lane, tile after tile, and writes what it returns.
-template <int kSide, class Compute>
+template <int kSide, class Beside = Nothing, class Compute>
 __device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Compute compute)
 {
-    using Crops = SmallCrops<kSide>;
+    using Crops = SmallCrops<kSide, Beside>;
     extern __shared__ __align__(16) std::byte shared[];
     const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
     auto& memory = reinterpret_cast<typename Crops::Memory*>(shared)[warp];
@@ -91,13 +96,13 @@ __device__ __forceinline__ void for_each_small_crop(const ChannelView& view, Com
         load_tile(view, SmallShape<kSide>(), begin, memory.windows, 0, n_crops, memory.tile);
         __syncwarp();
         const int own = lane < n_crops ? lane : n_crops - 1;
-        const SmallCrop<kSide> crop{memory, memory.tile + own * Crops::kPixels, window,
-                                    view.frame_known && is_clipped(view, window), place.used && good_frame};
-        const Outcome outcome = compute(place, crop);
+        const SmallCrop<kSide, Beside> crop{memory, memory.tile + own * Crops::kPixels, window,
+                                            view.frame_known && is_clipped(view, window), place.used && good_frame};
+        const auto outcome = compute(place, crop);
         if (good_frame)
             write_outcome(view, place, outcome);
         else
-            write_bad_index(view.results, place, view.faults);
+            write_bad_index_as<std::remove_const_t<decltype(outcome)>>(view.results, place, view.faults);
     }
 }
 

@@ -68,13 +68,12 @@ constexpr uint32_t pixel_word(int word)
 
 /// All lanes: the zeros of crop `j` of the tile as bits, for its lane.
 template <int kSide>
-__device__ __forceinline__ void find_zeros(const typename SmallCrops<kSide>::Memory& memory, int j,
-                                           uint32_t (&words)[SmallCrops<kSide>::kWords])
+__device__ __forceinline__ void find_zeros(const float* tile, int j, uint32_t (&words)[SmallCrops<kSide>::kWords])
 {
     using Crops = SmallCrops<kSide>;
     constexpr int kLast = Crops::kPixels / 32 * 32;
     const int lane = static_cast<int>(threadIdx.x) % kWarp, last = kLast + lane < Crops::kPixels ? kLast + lane : kLast;
-    const float* const crop = memory.tile + j * Crops::kPixels;
+    const float* const crop = tile + j * Crops::kPixels;
 #pragma unroll
     for (int i = 0; i < Crops::kWords; ++i) {
         const bool whole = 32 * i < kLast;
@@ -102,26 +101,33 @@ __device__ __forceinline__ void grow_whole(uint32_t (&words)[kWords])
     words[1] = static_cast<uint32_t>(padded >> 32);
 }
 
-/// The padding by the channel's rule, row by row.
+/// The padding by the channel's rule, row by row, from the zeros where these decide; true where all zeros are padding, as good as always.
+template <int kSide, int kWords>
+__device__ __forceinline__ bool padded_rows(const ChannelView& view, const CropWindow& window,
+                                            const uint32_t (&words)[kWords], uint32_t (&padded)[kSide])
+{
+    if (view.padding == Padding::zeros) {
+        uint32_t zeros[kSide];
+#pragma unroll
+        for (int row = 0; row < kSide; ++row) zeros[row] = row_bits<kSide>(words, row);
+        return grow<kSide>(zeros, padded);
+    }
+    const uint32_t in_row = (1u << window.column_end) - (1u << window.column_begin);
+#pragma unroll
+    for (int row = 0; row < kSide; ++row)
+        padded[row] = view.padding == Padding::none                     ? 0
+                      : row < window.row_begin || row >= window.row_end ? (1u << kSide) - 1
+                                                                        : ((1u << kSide) - 1) & ~in_row;
+    return false;
+}
+
+/// The same as bits of the pixels one after the other, where the zeros were.
 template <int kSide, int kWords>
 __device__ __forceinline__ void find_padded_rows(const ChannelView& view, const CropWindow& window,
                                                  uint32_t (&words)[kWords])
 {
     uint32_t padded[kSide];
-    bool same = false;
-    if (view.padding == Padding::zeros) {
-        uint32_t zeros[kSide];
-#pragma unroll
-        for (int row = 0; row < kSide; ++row) zeros[row] = row_bits<kSide>(words, row);
-        same = grow<kSide>(zeros, padded);
-    } else {
-        const uint32_t in_row = (1u << window.column_end) - (1u << window.column_begin);
-#pragma unroll
-        for (int row = 0; row < kSide; ++row)
-            padded[row] = view.padding == Padding::none                     ? 0
-                          : row < window.row_begin || row >= window.row_end ? (1u << kSide) - 1
-                                                                            : ((1u << kSide) - 1) & ~in_row;
-    }
+    const bool same = padded_rows<kSide>(view, window, words, padded);
     if (!same) {
 #pragma unroll
         for (int i = 0; i < kWords; ++i) words[i] = 0;

@@ -145,7 +145,7 @@ __device__ __forceinline__ Outcome small_sum(const ChannelView& view, const Smal
         __ballot_sync(kAll, crop.used && (odd.zero_or_nan || (crop.clipped && view.padding == Padding::geometry)));
     if (to_mend != 0) {
         for (uint32_t left = to_mend; left != 0; left &= left - 1)
-            find_zeros<kSide>(crop.memory, __ffs(static_cast<int>(left)) - 1, words);
+            find_zeros<kSide>(crop.memory.tile, __ffs(static_cast<int>(left)) - 1, words);
         if ((to_mend >> lane & 1u) != 0) mended = mend<kSide>(view, crop.window, odd.nan, words, border);
     }
     const math::Middle<float> middle = math::middle_of_rest(math::middle_of(border), mended.n_left_out);

@@ -196,6 +196,31 @@ __host__ __device__ constexpr int64_t scratch_bytes(int64_t count)
     return (count * static_cast<int64_t>(sizeof(T)) + 15) / 16 * 16;
 }
 
+/// Calls `use(row, column)` for this thread's pixels of `rows` by `columns`: row after row, every kThreads-th.
+template <class Team, class Use>
+__device__ __forceinline__ void for_each_pixel(const Team& team, int32_t rows, int32_t columns, Use use)
+{
+    if (columns == 0) return;
+    const int32_t row_step = Team::kThreads / columns, column_step = Team::kThreads % columns;
+    int32_t row = team.rank() / columns, column = team.rank() % columns;
+    while (row < rows) {
+        use(row, column);
+        row += row_step;
+        column += column_step;
+        if (column >= columns) {
+            column -= columns;
+            ++row;
+        }
+    }
+}
+
+/// The part of a crop whose pixels count for a PSF: padding by geometry leaves out what lies outside the frame.
+__device__ __forceinline__ CropWindow counted_window(const ChannelView& view, const CropWindow& window)
+{
+    if (view.padding == Padding::geometry) return window;
+    return {nullptr, 0, view.height, 0, view.width};
+}
+
 /// One crop as a team sees it.
 template <class Real, class Pixels>
 struct TeamCrop
@@ -204,33 +229,15 @@ struct TeamCrop
     CropWindow window;
     bool clipped;
 
-    /// Calls `use(row, column)` for this thread's pixels of `rows` by `columns`.
-    template <class Team, class Use>
-    static __device__ __forceinline__ void for_each(const Team& team, int32_t rows, int32_t columns, Use use)
-    {
-        if (columns == 0) return;
-        const int32_t row_step = Team::kThreads / columns, column_step = Team::kThreads % columns;
-        int32_t row = team.rank() / columns, column = team.rank() % columns;
-        while (row < rows) {
-            use(row, column);
-            row += row_step;
-            column += column_step;
-            if (column >= columns) {
-                column -= columns;
-                ++row;
-            }
-        }
-    }
-
     template <class Team>
     __device__ __forceinline__ bool has_non_finite(const Team& team) const
     {
         bool found = false;
-        for_each(team, window.row_end - window.row_begin, window.column_end - window.column_begin,
-                 [&](int32_t row, int32_t column) {
-                     const Real value = pixels.at(window.row_begin + row, window.column_begin + column);
-                     found |= !(value - value == Real(0));
-                 });
+        for_each_pixel(team, window.row_end - window.row_begin, window.column_end - window.column_begin,
+                       [&](int32_t row, int32_t column) {
+                           const Real value = pixels.at(window.row_begin + row, window.column_begin + column);
+                           found |= !(value - value == Real(0));
+                       });
         return team.any(found);
     }
 };

@@ -5,6 +5,7 @@
 
 #include "cuda/kernels.hpp"
 #include "cuda/team_gauss.cuh"
+#include "cuda/team_photometry.cuh"
 #include "cuda/team_spline.cuh"
 #include "cuda/team_sum.cuh"
 
@@ -39,7 +40,7 @@ __device__ __forceinline__ SplineView with_near_axes(const SplineView& spline, s
 }
 
 /// A warp takes 32 detections, a column entry a lane; their crops come into shared memory a few at a time, and the warp computes one after
-/// the other. Each lane keeps the outcome of its own.
+/// the other. Each lane keeps the outcome of its own, unless that is so much that registers would not last.
 template <class Real, class Method>
 __device__ __forceinline__ void compute_by_warps(const ChannelView& view)
 {
@@ -65,6 +66,7 @@ __device__ __forceinline__ void compute_by_warps(const ChannelView& view)
         __syncwarp();
         memory.windows.at[lane] = window;
         __syncwarp();
+        constexpr bool kKeeps = std::is_same_v<typename Method::Found, Outcome>;
         Outcome outcome{};
         for (int first = 0; first < n_crops; first += view.tile_crops) {
             const int n = n_crops - first < view.tile_crops ? n_crops - first : view.tile_crops;
@@ -76,16 +78,21 @@ __device__ __forceinline__ void compute_by_warps(const ChannelView& view)
                 const TeamCrop<Real, NearPixels<Real>> crop{{tile + (j - first) * shape.pixels(), view.width},
                                                             of_crop,
                                                             view.frame_known && is_clipped(view, of_crop)};
-                const Outcome found =
+                const typename Method::Found found =
                     Method::compute(view, spline, team, of_lane(parameters, j), crop, TeamScratch(scratch));
-                if (lane == j) outcome = found;
+                if (lane == j) {
+                    if constexpr (kKeeps)
+                        outcome = found;
+                    else
+                        write_outcome(view, place, found);
+                }
                 __syncwarp();
             }
         }
-        if (good_frame)
+        if (!good_frame)
+            write_bad_index_as<typename Method::Found>(view.results, place, view.faults);
+        else if (kKeeps)
             write_outcome(view, place, outcome);
-        else
-            write_bad_index(view.results, place, view.faults);
     }
 }
 
@@ -107,11 +114,11 @@ __device__ __forceinline__ void compute_by_blocks(const ChannelView& view)
             const CropWindow window = window_of(view, place, true);
             const TeamCrop<Real, FarPixels<Real>> crop{
                 {view.images, window}, window, view.frame_known && is_clipped(view, window)};
-            const Outcome outcome =
+            const typename Method::Found outcome =
                 Method::compute(view, view.spline, team, Method::parameters(view, place), crop, TeamScratch(scratch));
             if (team.rank() == 0) write_outcome(view, place, outcome);
         } else if (team.rank() == 0) {
-            write_bad_index(view.results, place, view.faults);
+            write_bad_index_as<typename Method::Found>(view.results, place, view.faults);
         }
         team.sync(); // the scratch is used again
     }
@@ -148,6 +155,32 @@ template <class Real>
 __global__ void __launch_bounds__(kBlockThreads, 1) spline_block(const __grid_constant__ ChannelView view)
 {
     compute_by_blocks<Real, TeamSpline<Real>>(view);
+}
+
+template <class Real>
+using GaussPhotometry = TeamPhotometry<Real, TeamGaussPsf<Real>>;
+template <class Real>
+using SplinePhotometry = TeamPhotometry<Real, TeamSplinePsf<Real>>;
+
+template <class Real>
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) gauss_photometry_warp(const __grid_constant__ ChannelView view)
+{
+    compute_by_warps<Real, GaussPhotometry<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) spline_photometry_warp(const __grid_constant__ ChannelView view)
+{
+    compute_by_warps<Real, SplinePhotometry<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kBlockThreads, 1) gauss_photometry_block(const __grid_constant__ ChannelView view)
+{
+    compute_by_blocks<Real, GaussPhotometry<Real>>(view);
+}
+template <class Real>
+__global__ void __launch_bounds__(kBlockThreads, 1) spline_photometry_block(const __grid_constant__ ChannelView view)
+{
+    compute_by_blocks<Real, SplinePhotometry<Real>>(view);
 }
 
 /// The warp kernel of a method where a crop and its scratch fit a warp's share of shared memory, else the block kernel.

@@ -129,15 +129,15 @@ __device__ __forceinline__ math::Middle<Scalar> select_middle(const Team& team, 
 }
 
 /// The border's pixels that count, as a team's threads hold them: the first few in registers, the others read again.
-template <class Real, class Pixels, class Team>
+/// `Read(row, column, value)` reads a pixel and tells whether it counts; NaN never does.
+template <class Real, class Team, class Read>
 class TeamBorder
 {
 public:
     using Key = typename math::OrderedBits<Real>::Type;
 
-    __device__ __forceinline__ TeamBorder(const Team& team, const TeamCrop<Real, Pixels>& crop, const PaddingBits& padding,
-                                          int32_t height, int32_t width)
-        : team_(team), crop_(crop), padding_(padding), height_(height), width_(width),
+    __device__ __forceinline__ TeamBorder(const Team& team, const Read& read, int32_t height, int32_t width)
+        : team_(team), read_(read), height_(height), width_(width),
           n_(static_cast<int32_t>(math::border_size(height, width)))
     {
 #pragma unroll
@@ -168,15 +168,14 @@ private:
     __device__ __forceinline__ Key key(int32_t i, uint32_t& counts) const
     {
         const math::PixelPosition at = math::border_pixel(i, height_, width_);
-        const auto row = static_cast<int32_t>(at.row), column = static_cast<int32_t>(at.column);
-        const Real value = crop_.pixels.at(row, column);
-        counts = value == value && !padding_.at(row, column);
+        Real value = 0;
+        const bool reads = read_(static_cast<int32_t>(at.row), static_cast<int32_t>(at.column), value);
+        counts = reads && value == value;
         return math::ordered_bits(value);
     }
 
     const Team& team_;
-    const TeamCrop<Real, Pixels>& crop_;
-    const PaddingBits& padding_;
+    const Read& read_;
     const int32_t height_, width_, n_;
     Key held_[kHeld];
     uint32_t counts_ = 0;
@@ -185,6 +184,8 @@ private:
 template <class Real>
 struct TeamSum
 {
+    using Found = Outcome;
+
     /// What the detection's columns say.
     struct Parameters
     {
@@ -204,7 +205,11 @@ struct TeamSum
     {
         const PaddingBits padding{find_padding(view, team, crop, scratch),
                                   static_cast<int32_t>(PaddingBits::words_of(view.width))};
-        const TeamBorder<Real, Pixels, Team> border(team, crop, padding, view.height, view.width);
+        const auto read = [&](int32_t row, int32_t column, Real& value) {
+            value = crop.pixels.at(row, column);
+            return !padding.at(row, column);
+        };
+        const TeamBorder<Real, Team, decltype(read)> border(team, read, view.height, view.width);
         uint32_t here = 0;
         border([&](auto) { ++here; });
         const int64_t n_border = team.sum(here);
@@ -218,7 +223,7 @@ struct TeamSum
         math::BatchedSum<Real> total;
         uint32_t padded_here = 0;
         bool non_finite_here = false;
-        crop.for_each(team, view.height, view.width, [&](int32_t row, int32_t column) {
+        for_each_pixel(team, view.height, view.width, [&](int32_t row, int32_t column) {
             if (padding.at(row, column)) {
                 ++padded_here;
                 return;

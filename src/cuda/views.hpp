@@ -52,6 +52,38 @@ struct InputColumns
 struct OutputColumns
 {
     ColumnView photons, background, psf_sum, denominator, flags;
+    // Of channels that are not plain.
+    ColumnView photons_sigma, background_photons, background_sigma, chi2, log_likelihood_ratio, enclosed, photons_total,
+        background_pixels, iterations;
+};
+
+/// A map of a camera's pixels; strides in bytes. No data: not given.
+struct MapView
+{
+    const std::byte* data;
+    int64_t strides[3];
+    Dtype dtype;
+};
+
+/// The maps of a channel's camera, all of one size.
+struct CameraMaps
+{
+    MapView offset, gain, read_variance, bad_pixels, background;
+    int64_t height, width; // 0: there are none
+};
+
+/// How a channel's photons are counted and how uncertain they are, where it is not plain.
+struct Counting
+{
+    Method method;
+    Subtracted background;
+    bool uses_psf;
+    double excess;        // F^2
+    double electrons;     // a count, before multiplication
+    double read_variance; // likewise
+    double multiplied;    // by the EM register
+    double saturation;    // counts
+    CameraMaps maps;
 };
 
 /// Crops [begin, end) of a channel, and everything that is needed to compute them.
@@ -76,10 +108,11 @@ struct ChannelView
     double corner_y_nm, corner_x_nm; // how much earlier than the first pixel's centre the origin lies
     double gain, qe, camera_offset;
     double sigma_x_nm, sigma_y_nm, theta_deg; // where no column is given
-    int32_t height, width;                    // of a crop
-    int32_t tile_crops;                       // of the warp kernels: crops in shared memory at a time
-    int32_t warp_bytes;                       // of the warp kernels: a warp's part of shared memory
-    int32_t axes_bytes; // of the warp kernels: the spline's axes, to be copied before the warps' parts; 0: none
+    Counting counting;
+    int32_t height, width; // of a crop
+    int32_t tile_crops;    // of the warp kernels: crops in shared memory at a time
+    int32_t warp_bytes;    // of the warp kernels: a warp's part of shared memory
+    int32_t axes_bytes;    // of the warp kernels: the spline's axes, to be copied before the warps' parts; 0: none
     Padding padding;
     bool gathered;    // images are frames
     bool frame_known; // the frame's size is known, and X0 and Y0 are given

@@ -14,6 +14,8 @@ double at(const Column& column, int64_t detection)
     return column->values[static_cast<size_t>(detection)];
 }
 
+} // namespace
+
 oracle::Padding rule_of(const ChannelInput& channel)
 {
     switch (channel.rule()) {
@@ -23,6 +25,8 @@ oracle::Padding rule_of(const ChannelInput& channel)
     }
 }
 
+namespace {
+
 /// sigma_x_fit, else sigma_fit, else the channel's own (SPEC 5).
 double first_of(const Column& own, const Column& common, const std::optional<double>& channel, int64_t detection)
 {
@@ -30,6 +34,8 @@ double first_of(const Column& own, const Column& common, const std::optional<dou
     if (common) return at(common, detection);
     return channel.value_or(std::nan(""));
 }
+
+} // namespace
 
 oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
 {
@@ -61,7 +67,6 @@ oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
     return psf;
 }
 
-/// One rounding of each product and difference in x_fit - X0 * px (- px / 2).
 double position_rounding(const Job& job, const ChannelInput& channel, int64_t i)
 {
     const double largest = std::abs(at(job.x_fit, i)) + std::abs(at(job.y_fit, i)) +
@@ -69,6 +74,8 @@ double position_rounding(const Job& job, const ChannelInput& channel, int64_t i)
                            double(channel.width) * channel.pixel_x_nm + double(channel.height) * channel.pixel_y_nm;
     return std::ldexp(largest, -52);
 }
+
+namespace {
 
 bool outside_frame(int64_t index, int64_t extent)
 {

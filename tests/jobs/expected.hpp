@@ -17,6 +17,14 @@ struct Expected
 /// The crop of one detection, cut out of its frame where the job gathers.
 oracle::Crop crop_of(const Job& job, const Place& place, int64_t detection);
 
+oracle::Padding rule_of(const ChannelInput& channel);
+
+/// The detection's PSF, from the columns or else the channel.
+oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t detection);
+
+/// One rounding of each product and difference in x_fit - X0 * px (- px / 2) [nm].
+double position_rounding(const Job& job, const ChannelInput& channel, int64_t detection);
+
 /// One detection by the oracle.
 oracle::Answer answer_of(const Job& job, const Place& place, int64_t detection);
 

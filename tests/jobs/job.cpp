@@ -2,6 +2,15 @@
 
 namespace test {
 
+const char* name_of(Out out)
+{
+    static const char* const names[n_outs] = {
+        "photons",       "background",         "psf_sum",           "denominator", "flags",
+        "photons_sigma", "background_photons", "background_sigma",  "chi2",        "log_likelihood_ratio",
+        "enclosed",      "photons_total",      "background_pixels", "iterations"};
+    return names[static_cast<size_t>(out)];
+}
+
 std::vector<Place> places(const Job& job)
 {
     std::vector<Place> all;

@@ -4,6 +4,7 @@
 #include "../oracle/psf.hpp"
 #include "../support/typed_array.hpp"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,16 @@ struct SplineInput
     lumicrop_dtype coefficients = LUMICROP_F64;
     std::string kind;
 };
+
+/// A map of a camera's pixels, as its type holds them: (map_height, map_width) values, or as many for each of `frames`.
+struct MapInput
+{
+    std::vector<double> values;
+    lumicrop_dtype dtype = LUMICROP_F32;
+    Layout layout;
+    int64_t frames = 0; ///< 0: two axes
+};
+using Map = std::optional<MapInput>;
 
 /// Fields as in lumicrop_channel. `pixels` are (n, height, width) crops or (n_frames, frame_height, frame_width) frames.
 struct ChannelInput
@@ -44,6 +55,13 @@ struct ChannelInput
     double camera_offset = 0;
     std::optional<double> psf_sigma_nm, psf_sigma_x_nm, psf_sigma_y_nm, psf_theta_deg;
     std::shared_ptr<const SplineInput> spline;
+    lumicrop_background background = LUMICROP_BACKGROUND_DEFAULT;
+    double em_gain = 1;
+    double read_noise = 0;
+    double saturation = std::numeric_limits<double>::infinity();
+    int64_t map_height = 0; ///< of all maps
+    int64_t map_width = 0;
+    Map offset_map, gain_map, read_variance_map, bad_pixels, background_map;
 
     lumicrop_padding rule() const
     {
@@ -52,6 +70,14 @@ struct ChannelInput
     }
     bool needs_whole_origins() const { return source == LUMICROP_GATHERED || rule() == LUMICROP_PADDING_GEOMETRY; }
     bool needs_origins() const { return needs_whole_origins() || method == LUMICROP_FILTER; }
+    bool has_maps() const { return offset_map || gain_map || read_variance_map || bad_pixels || background_map; }
+    lumicrop_background subtracted() const
+    {
+        if (background != LUMICROP_BACKGROUND_DEFAULT) return background;
+        return method == LUMICROP_SUM      ? LUMICROP_BACKGROUND_BORDER_MEDIAN
+               : method == LUMICROP_FILTER ? LUMICROP_BACKGROUND_COLUMN
+                                           : LUMICROP_BACKGROUND_FITTED;
+    }
     bool is_filter(lumicrop_model of) const { return method == LUMICROP_FILTER && model == of; }
 };
 
@@ -64,6 +90,32 @@ struct ColumnInput
 };
 using Column = std::optional<ColumnInput>;
 
+/// The columns of lumicrop_result, in its order.
+enum class Out {
+    photons,
+    background,
+    psf_sum,
+    denominator,
+    flags,
+    photons_sigma,
+    background_photons,
+    background_sigma,
+    chi2,
+    log_likelihood_ratio,
+    enclosed,
+    photons_total,
+    background_pixels,
+    iterations
+};
+constexpr size_t n_outs = 14;
+constexpr unsigned bit_of(Out out)
+{
+    return 1U << static_cast<unsigned>(out);
+}
+constexpr unsigned first_five_outs = 0x1F; ///< photons to flags
+constexpr unsigned all_outs = 0x3FFF;
+const char* name_of(Out out);
+
 struct Job
 {
     std::string name;
@@ -71,7 +123,8 @@ struct Job
     int64_t n = 0;
     lumicrop_origin origin = LUMICROP_FIRST_PIXEL;
     Column ch, frame, X0, Y0, x_fit, y_fit, z_fit, os_fit, sigma_fit, sigma_x_fit, sigma_y_fit, sigma_angle;
-    lumicrop_dtype output = LUMICROP_F64; ///< of the four columns of numbers
+    lumicrop_dtype output = LUMICROP_F64; ///< of the columns of numbers
+    unsigned asked = first_five_outs;     ///< bit_of the columns that are wanted
     Layout output_layout;
 };
 

@@ -7,6 +7,25 @@
 
 namespace test {
 
+namespace {
+
+constexpr const lumicrop_array* lumicrop_result::*out_columns[n_outs] = {&lumicrop_result::photons,
+                                                                         &lumicrop_result::background,
+                                                                         &lumicrop_result::psf_sum,
+                                                                         &lumicrop_result::denominator,
+                                                                         &lumicrop_result::flags,
+                                                                         &lumicrop_result::photons_sigma,
+                                                                         &lumicrop_result::background_photons,
+                                                                         &lumicrop_result::background_sigma,
+                                                                         &lumicrop_result::chi2,
+                                                                         &lumicrop_result::log_likelihood_ratio,
+                                                                         &lumicrop_result::enclosed,
+                                                                         &lumicrop_result::photons_total,
+                                                                         &lumicrop_result::background_pixels,
+                                                                         &lumicrop_result::iterations};
+
+} // namespace
+
 SplineHandle make_spline(const SplineInput& input)
 {
     const auto length = [](const std::vector<double>& knots) { return static_cast<int64_t>(knots.size()); };
@@ -40,16 +59,15 @@ std::vector<Placement> placements(const Backend& backend, uint64_t seed)
 testing::AssertionResult same_bits(const std::vector<std::vector<uint8_t>>& found,
                                    const std::vector<std::vector<uint8_t>>& wanted)
 {
-    const char* const names[] = {"photons", "background", "psf_sum", "denominator", "flags"};
-    if (found.size() != 5 || wanted.size() != 5) return testing::AssertionFailure() << "not five columns";
-    for (size_t column = 0; column < 5; ++column) {
-        if (found[column].size() != wanted[column].size())
-            return testing::AssertionFailure() << names[column] << ": other sizes";
+    if (found.size() != wanted.size() || found.empty()) return testing::AssertionFailure() << "not as many columns";
+    for (size_t column = 0; column < found.size(); ++column) {
+        const std::string name = found.size() == 5 || found.size() == n_outs ? name_of(static_cast<Out>(column))
+                                                                             : "column " + std::to_string(column);
+        if (found[column].size() != wanted[column].size()) return testing::AssertionFailure() << name << ": other sizes";
         const auto [at, there] = std::mismatch(found[column].begin(), found[column].end(), wanted[column].begin());
         if (at == found[column].end()) continue;
-        return testing::AssertionFailure()
-               << names[column] << " differ, first in byte " << at - found[column].begin() << " of " << found[column].size()
-               << ": " << int{*at} << ", " << int{*there} << " expected";
+        return testing::AssertionFailure() << name << " differ, first in byte " << at - found[column].begin() << " of "
+                                           << found[column].size() << ": " << int{*at} << ", " << int{*there} << " expected";
     }
     return testing::AssertionSuccess();
 }
@@ -73,6 +91,14 @@ const lumicrop_array* LaidOut::lay(const Column& column)
     const auto n = static_cast<int64_t>(column->values.size());
     return place(std::make_unique<TypedArray>(column->dtype, std::vector<int64_t>{n}, column->values, column->layout),
                  DeviceMirror::Role::input);
+}
+
+const lumicrop_array* LaidOut::lay(const Map& map, const ChannelInput& channel)
+{
+    if (!map) return nullptr;
+    std::vector<int64_t> shape = {channel.map_height, channel.map_width};
+    if (map->frames > 0) shape.insert(shape.begin(), map->frames);
+    return place(std::make_unique<TypedArray>(map->dtype, shape, map->values, map->layout), DeviceMirror::Role::input);
 }
 
 const lumicrop_array* LaidOut::output(lumicrop_dtype dtype, const Job& job)
@@ -119,6 +145,15 @@ LaidOut::LaidOut(const Job& job, const Placement& placement) : placement_(placem
             splines_.push_back(make_spline(*input.spline));
             channel.spline = splines_.back().get();
         }
+        channel.background = input.background;
+        channel.em_gain = input.em_gain;
+        channel.read_noise = input.read_noise;
+        channel.saturation = input.saturation;
+        channel.offset_map = lay(input.offset_map, input);
+        channel.gain_map = lay(input.gain_map, input);
+        channel.read_variance_map = lay(input.read_variance_map, input);
+        channel.bad_pixels = lay(input.bad_pixels, input);
+        channel.background_map = lay(input.background_map, input);
         channels.push_back(channel);
     }
     EXPECT_EQ(lumicrop_detections_init(&detections, sizeof detections), LUMICROP_OK);
@@ -140,11 +175,13 @@ LaidOut::LaidOut(const Job& job, const Placement& placement) : placement_(placem
     detections.sigma_y_fit = lay(job.sigma_y_fit);
     detections.sigma_angle = lay(job.sigma_angle);
     EXPECT_EQ(lumicrop_result_init(&result, sizeof result), LUMICROP_OK);
-    result.photons = output(job.output, job);
-    result.background = output(job.output, job);
-    result.psf_sum = output(job.output, job);
-    result.denominator = output(job.output, job);
-    result.flags = output(LUMICROP_U32, job);
+    for (size_t k = 0; k < n_outs; ++k) {
+        const Out out = static_cast<Out>(k);
+        if ((job.asked & bit_of(out)) == 0) continue;
+        const bool whole = out == Out::flags || out == Out::iterations;
+        result.*out_columns[k] = output(whole ? LUMICROP_U32 : job.output, job);
+        asked_.push_back(out);
+    }
 }
 
 lumicrop_status LaidOut::integrate(lumicrop_context* context)
@@ -157,11 +194,12 @@ Outputs LaidOut::outputs() const
     for (const auto& mirror : mirrors_)
         if (mirror->is_output()) mirror->fetch();
     Outputs out;
-    out.photons = outputs_[0]->values();
-    out.background = outputs_[1]->values();
-    out.psf_sum = outputs_[2]->values();
-    out.denominator = outputs_[3]->values();
-    for (double flags : outputs_[4]->values()) out.flags.push_back(static_cast<uint32_t>(flags));
+    for (size_t k = 0; k < outputs_.size(); ++k) out.columns[static_cast<size_t>(asked_[k])] = outputs_[k]->values();
+    out.photons = out.columns[static_cast<size_t>(Out::photons)];
+    out.background = out.columns[static_cast<size_t>(Out::background)];
+    out.psf_sum = out.columns[static_cast<size_t>(Out::psf_sum)];
+    out.denominator = out.columns[static_cast<size_t>(Out::denominator)];
+    for (double flags : out.columns[static_cast<size_t>(Out::flags)]) out.flags.push_back(static_cast<uint32_t>(flags));
     for (const TypedArray* column : outputs_) {
         out.bits.push_back(column->bytes());
         out.gaps_untouched = out.gaps_untouched && column->gaps_untouched();

@@ -6,6 +6,7 @@
 #include "chance.hpp"
 #include "job.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,12 @@ struct Outputs
     std::string error;
     std::vector<double> photons, background, psf_sum, denominator;
     std::vector<uint32_t> flags;
-    std::vector<std::vector<uint8_t>> bits; ///< of the five columns, in the order above
+    std::array<std::vector<double>, n_outs> columns; ///< by Out; empty: not asked for
+    std::vector<std::vector<uint8_t>> bits;          ///< of the columns that were asked for, in the order of Out
     bool gaps_untouched = true;
 };
 
-/// Five columns of the same bits; else the first place where they are not.
+/// Columns of the same bits; else the first place where they are not.
 testing::AssertionResult same_bits(const std::vector<std::vector<uint8_t>>& found,
                                    const std::vector<std::vector<uint8_t>>& wanted);
 
@@ -74,6 +76,7 @@ public:
 private:
     const lumicrop_array* place(std::unique_ptr<TypedArray> array, DeviceMirror::Role role);
     const lumicrop_array* lay(const Column& column);
+    const lumicrop_array* lay(const Map& map, const ChannelInput& channel);
     const lumicrop_array* output(lumicrop_dtype dtype, const Job& job);
 
     Placement placement_;
@@ -81,6 +84,7 @@ private:
     std::vector<std::unique_ptr<TypedArray>> arrays_;
     std::vector<std::unique_ptr<DeviceMirror>> mirrors_;
     std::vector<TypedArray*> outputs_;
+    std::vector<Out> asked_; ///< which column each output is
     std::vector<SplineHandle> splines_;
 };
 
