@@ -312,10 +312,11 @@ private:
     /// Electrons above the offset, where pixels differ.
     LUMICROP_INLINE Real uneven_light(int64_t i) const
     {
-        const Real offset = offset_map_ ? offset_map_.at(i) : Real(static_cast<Scalar>(channel_.camera_offset));
+        const math::Parts<Scalar> offset = math::in_parts<Scalar>(channel_.camera_offset);
+        const Real counts = offset_map_ ? raw_[i] - offset_map_.at(i) : (raw_[i] - Real(offset.high)) - Real(offset.low);
         const Real gain =
             gain_map_ ? gain_map_.at(i) * Real(static_cast<Scalar>(1 / channel_.em_gain)) : Real(static_cast<Scalar>(gain_));
-        return (raw_[i] - offset) * gain;
+        return counts * gain;
     }
 
     /// The median of the border's pixels, in counts; in electrons where pixels differ.
@@ -566,7 +567,7 @@ private:
             const math::KnownBackgroundOf<DoubleLanes> known = background_of(first);
             const math::Square<DoubleLanes> square = of.normal(i);
             const DoubleLanes signal = of.at[WideFit::signal].part[i],
-                              background = known.value + of.at[WideFit::background].part[i];
+                              background = kFitted ? known.value + of.at[WideFit::background].part[i] : known.value;
             math::CertaintyOf<DoubleLanes> certainty{};
             if (tells && kFitted)
                 certainty =
@@ -576,7 +577,7 @@ private:
                 certainty = math::certainty(weights, square.ss, of.spread(i),
                                             {measured_psf.part[i], measured_weighted.part[i]}, known);
             const auto countable = math::is_countable(DoubleLanes::load(psf_sum_ + first), square.ss);
-            uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable(square) : countable)) << first;
+            uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable<Scalar>(square) : countable)) << first;
             parameter_is_nan |= lane_bits(known.value != known.value) << first;
             set(outcomes, first, signal, background, certainty);
             square.ss.store(denominator_ + first);
@@ -589,12 +590,13 @@ private:
             outcomes.psf_sum[lane] = psf_sum_[lane];
             outcomes.denominator[lane] = denominator_[lane];
             details_.log_likelihood_ratio[lane] = ratio[lane];
-            details_.iterations[lane] = static_cast<uint32_t>(steps[lane]);
             const uint32_t bit = 1u << lane;
+            details_.iterations[lane] = (parameter_is_nan & bit) != 0 ? 0 : static_cast<uint32_t>(steps[lane]);
             uint32_t& flags = outcomes.flags[lane];
             if (parameter_is_nan & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
             if (uncountable & ~shape_is_nan & bit) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-            if (channel_.method == Method::mle && (~converged & bit) != 0) flags |= LUMICROP_FLAG_NOT_CONVERGED;
+            if (channel_.method == Method::mle && (~converged & ~parameter_is_nan & bit) != 0)
+                flags |= LUMICROP_FLAG_NOT_CONVERGED;
             if ((uncountable | parameter_is_nan) & bit) forget(lane, outcomes);
             if (shape_is_nan & bit) outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
         }

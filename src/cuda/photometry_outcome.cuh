@@ -190,7 +190,7 @@ __device__ __forceinline__ DetailedOutcome outcome_as(const ChannelView& view, c
     const double nan = math::not_a_number();
     const bool parameter_is_nan = estimate.shape_is_nan || known.value != known.value;
     const bool countable = math::is_countable(estimate.psf_sum, normal.ss);
-    const bool solvable = !kFitted || math::is_solvable(normal);
+    const bool solvable = !kFitted || math::is_solvable<Real>(normal);
     if (parameter_is_nan) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
     if ((!countable || !solvable) && !estimate.shape_is_nan) outcome.flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
     if (!parameter_is_nan) outcome.iterations = static_cast<uint32_t>(estimate.found.iterations);

@@ -144,10 +144,12 @@ private:
     /// Electrons above the offset, where pixels differ.
     __device__ __forceinline__ Real uneven_light(int32_t row, int32_t column) const
     {
-        const Real offset = maps_.has_offset() ? maps_.offset(row, column) : static_cast<Real>(view_.camera_offset);
+        const math::Parts<Real> offset = math::in_parts<Real>(view_.camera_offset);
+        const Real raw = crop_.pixels.at(row, column);
+        const Real counts = maps_.has_offset() ? raw - maps_.offset(row, column) : (raw - offset.high) - offset.low;
         const Real gain = maps_.has_gain() ? maps_.gain(row, column) * static_cast<Real>(1 / counting_.multiplied)
                                            : static_cast<Real>(counting_.electrons);
-        return (crop_.pixels.at(row, column) - offset) * gain;
+        return counts * gain;
     }
 
     /// The median of the border's pixels, in counts; in electrons where pixels differ.
