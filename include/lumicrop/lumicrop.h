@@ -271,14 +271,16 @@ enum {
     LUMICROP_JOINT = 3,   /**< photons and background together by least squares, all pixels alike */
     LUMICROP_OPTIMAL = 4, /**< least squares weighted by the inverse of the pixels' variance, which the fit itself tells, iterated three
                                times (Horne 1986, PASP 98:609; Naylor 1998, MNRAS 296:339); background by default fitted */
-    LUMICROP_MLE = 5      /**< maximum of the Poisson likelihood, with read noise by Huang et al. 2013 (Nat. Methods 10:653); background by
+    LUMICROP_MLE = 5,     /**< maximum of the Poisson likelihood, with read noise by Huang et al. 2013 (Nat. Methods 10:653); background by
                                default fitted */
+    LUMICROP_APERTURE = 6 /**< sum of the pixels above the background, each by the part of its area that lies within an ellipse around the fitted
+                               position; background by default the median of the border pixels */
 };
 
 /** What is subtracted from each pixel. */
 typedef int32_t lumicrop_background;
 enum {
-    LUMICROP_BACKGROUND_DEFAULT = 0,       /**< SUM: BORDER_MEDIAN; FILTER: COLUMN; JOINT, OPTIMAL, MLE: FITTED */
+    LUMICROP_BACKGROUND_DEFAULT = 0,       /**< SUM, APERTURE: BORDER_MEDIAN; FILTER: COLUMN; JOINT, OPTIMAL, MLE: FITTED */
     LUMICROP_BACKGROUND_BORDER_MEDIAN = 1, /**< median of the border pixels */
     LUMICROP_BACKGROUND_CORRECTED_MEDIAN = 2, /**< the same, corrected for the skewness of counted light, whose median lies below its mean;
                                                 needs the camera's numbers to be right */
@@ -341,6 +343,9 @@ typedef struct lumicrop_channel {
     const lumicrop_array* read_variance_map; /**< variance of each pixel's read-out [e-^2], instead of read_noise, not negative; likewise */
     const lumicrop_array* bad_pixels; /**< U8, (frame_height, frame_width): not 0 masks the pixel, which takes no part in any sum or median */
     const lumicrop_array* background_map; /**< MAP: background [photon/px], F32 or F64, (1, frame_height, frame_width) or one a frame */
+    double aperture_x_px;         /**< APERTURE: semi-axis along its own x axis [px]; finite, above 0 */
+    double aperture_y_px;         /**< APERTURE: semi-axis along its own y axis [px]; default NaN, a circle */
+    double aperture_theta_deg;    /**< APERTURE: its angle [degrees], which turns as that of GAUSS; default 0 */
 } lumicrop_channel;
 
 /** Fills `channel` with defaults. Errors: INVALID_ARGUMENT for NULL or a size below the first release's. */
@@ -384,11 +389,12 @@ LUMICROP_API lumicrop_status lumicrop_detections_init(lumicrop_detections* detec
 
 /** Bits of a detection's flags. Bits not named here are 0. */
 enum {
-    LUMICROP_FLAG_TRUNCATED = 1 << 0,      /**< SUM: some pixels are padding; every method: the crop reaches beyond the frame, where that
-                                                is known (GATHERED, or padding by GEOMETRY) */
+    LUMICROP_FLAG_TRUNCATED = 1 << 0,      /**< SUM: some pixels are padding; APERTURE: some of its area lies on padding or outside the crop;
+                                                every other method: the crop reaches beyond the frame, where that is known (GATHERED, or
+                                                padding by GEOMETRY) */
     LUMICROP_FLAG_MASKED = 1 << 1,         /**< a pixel is masked (bad_pixels, or NaN in a map): photons are those of the whole crop where the PSF
                                                 is known, else of the pixels left */
-    LUMICROP_FLAG_SATURATED = 1 << 2,      /**< a pixel has reached the saturation, and is counted as it is: photons are too few */
+    LUMICROP_FLAG_SATURATED = 1 << 2,      /**< a pixel (APERTURE: that it touches) has reached the saturation, and is counted as it is: photons are too few */
     LUMICROP_FLAG_DATA_NOT_FINITE = 1 << 3, /**< a NaN or infinite pixel outside the padding: photons are NaN or infinite */
     LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< FILTER: a parameter that the model uses is NaN: photons are NaN */
     LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< FILTER: the fitted position lies outside the crop's pixels */
@@ -412,10 +418,11 @@ typedef struct lumicrop_result {
     const lumicrop_array* photons_sigma; /**< F32 or F64: standard error of photons [photon], from the variance of counting and of the read-out */
     const lumicrop_array* background_photons; /**< F32 or F64: background [photon/px]; MAP: its mean over the crop */
     const lumicrop_array* background_sigma; /**< F32 or F64: its standard error [photon/px]; COLUMN and MAP: 0, they are taken as known */
-    const lumicrop_array* chi2;        /**< F32 or F64: sum of (d - mu)^2 / V over the pixels, by pixels less parameters; SUM: NaN */
-    const lumicrop_array* log_likelihood_ratio; /**< F32 or F64: 2 sum [mu' - d' - d' ln(mu'/d')]; SUM: NaN */
-    const lumicrop_array* enclosed;    /**< F32 or F64: fraction of the PSF on the crop, as far as that lies inside the frame. SUM: needs the PSF's columns */
-    const lumicrop_array* photons_total; /**< F32 or F64: photons / enclosed [photon]. SUM: likewise */
+    const lumicrop_array* chi2;        /**< F32 or F64: sum of (d - mu)^2 / V over the pixels, by pixels less parameters; SUM, APERTURE: NaN */
+    const lumicrop_array* log_likelihood_ratio; /**< F32 or F64: 2 sum [mu' - d' - d' ln(mu'/d')]; SUM, APERTURE: NaN */
+    const lumicrop_array* enclosed;    /**< F32 or F64: fraction of the PSF on the crop, as far as that lies inside the frame; SUM, APERTURE: on the pixels
+                                            that are added up, which needs the PSF's columns */
+    const lumicrop_array* photons_total; /**< F32 or F64: photons / enclosed [photon]. SUM, APERTURE: likewise */
     const lumicrop_array* background_pixels; /**< F32 or F64: pixels of background alone whose mean would have the error of this background;
                                             COLUMN and MAP: infinite */
     const lumicrop_array* iterations;  /**< U32: of OPTIMAL and MLE; else 0 */

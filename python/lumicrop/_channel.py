@@ -10,7 +10,7 @@ from ._arrays import COLUMN_TYPES, REAL_TYPES, WHOLE_TYPES, Call
 from ._context import chosen
 
 METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM, "joint": lib.LUMICROP_JOINT,
-           "optimal": lib.LUMICROP_OPTIMAL, "mle": lib.LUMICROP_MLE}
+           "optimal": lib.LUMICROP_OPTIMAL, "mle": lib.LUMICROP_MLE, "aperture": lib.LUMICROP_APERTURE}
 BACKGROUNDS = {"border_median": lib.LUMICROP_BACKGROUND_BORDER_MEDIAN,
                "corrected_median": lib.LUMICROP_BACKGROUND_CORRECTED_MEDIAN, "column": lib.LUMICROP_BACKGROUND_COLUMN,
                "map": lib.LUMICROP_BACKGROUND_MAP, "fitted": lib.LUMICROP_BACKGROUND_FITTED}
@@ -19,9 +19,9 @@ PADDINGS = {"zeros": lib.LUMICROP_PADDING_ZEROS, "geometry": lib.LUMICROP_PADDIN
             "none": lib.LUMICROP_PADDING_NONE}
 
 # Columns that a PSF model uses.
-_OF_PSF = {"X0", "Y0", "x_fit", "y_fit"}
-_OF_MODEL = {"isogauss": _OF_PSF | {"sigma_fit"}, "gauss": _OF_PSF | {"sigma_x_fit", "sigma_y_fit", "sigma_angle"},
-             "spline": _OF_PSF | {"z_fit"}}
+_OF_POSITION = {"X0", "Y0", "x_fit", "y_fit"}
+_OF_MODEL = {"isogauss": _OF_POSITION | {"sigma_fit"}, "gauss": _OF_POSITION | {"sigma_x_fit", "sigma_y_fit", "sigma_angle"},
+             "spline": _OF_POSITION | {"z_fit"}}
 
 # Maps of a camera's pixels, and their dimensions.
 MAPS = {"offset_map": 2, "gain_map": 2, "read_variance_map": 2, "bad_pixels": 2, "background_map": 3}
@@ -69,12 +69,13 @@ class Channel:
         Raw counts [ADU]: the crops, in the order of the channel's detections; with `crop_shape`, the frames of a movie.
         uint8, uint16, int16, uint32, int32, float32 and float64 are read as they lie, whatever their strides;
         other types are converted, but in device memory refused.
-    method : {"filter", "sum", "joint", "optimal", "mle"}, default "filter"
+    method : {"filter", "sum", "joint", "optimal", "mle", "aperture"}, default "filter"
         Projection on the fitted PSF; sum of the pixels above the background; photons and background by least squares, all
         pixels alike; by least squares weighted by the pixels' variance (Horne 1986, PASP 98:609; Naylor 1998, MNRAS 296:339); by the
-        maximum of the Poisson likelihood (read noise: Huang et al. 2013, Nat. Methods 10:653).
+        maximum of the Poisson likelihood (read noise: Huang et al. 2013, Nat. Methods 10:653); sum of the pixels above the
+        background, each by the part of its area that lies within an ellipse around the fitted position.
     model : {"isogauss", "gauss", "spline"}, default "isogauss"
-        PSF, of all methods but ``"sum"``: isotropic or rotated elliptic Gaussian integrated over the pixels (Smith et al. 2010,
+        PSF, of all methods but ``"sum"`` and ``"aperture"``: isotropic or rotated elliptic Gaussian integrated over the pixels (Smith et al. 2010,
         Nat. Methods 7:373), or cubic B-spline.
     pixel_nm : float or (float, float), default None
         Pixel size [nm], square or (y, x). Used by the filter.
@@ -105,7 +106,7 @@ class Channel:
     background : {None, "border_median", "corrected_median", "column", "map", "fitted"}, default None
         What is subtracted: the median of the border pixels; the same, corrected for the skewness of counted light, whose median lies
         below its mean; `os_fit`; `background_map`; or it is fitted together with the photons. None: ``"border_median"`` for
-        ``"sum"``, ``"column"`` for ``"filter"``, ``"fitted"`` for the others.
+        ``"sum"`` and ``"aperture"``, ``"column"`` for ``"filter"``, ``"fitted"`` for the others.
     em_gain : float, default 1
         Mean multiplication of electrons before the read-out, at least 1 (none). Above, it divides the electrons and doubles the
         variance of counting.
@@ -120,6 +121,12 @@ class Channel:
         True masks the pixel, which then takes no part in any sum or median.
     background_map : array_like of float, shape (1 or frames, frame height, frame width), default None
         Background of each pixel [photon/px], for ``background="map"``. One frame may be given in two dimensions.
+    aperture_px : float, default None
+        Radius [px] of ``"aperture"``; of an ellipse, the semi-axis along its own x axis.
+    aperture_y_px : float, default None
+        Semi-axis [px] along its own y axis. None: a circle.
+    aperture_theta_deg : float, default 0
+        Angle [degrees] of the ellipse, which turns as that of ``"gauss"``.
     """
 
     images: Any
@@ -147,6 +154,9 @@ class Channel:
     read_variance_map: Any = None
     bad_pixels: Any = None
     background_map: Any = None
+    aperture_px: float | None = None
+    aperture_y_px: float | None = None
+    aperture_theta_deg: float = 0.0
 
     @property
     def gathered(self) -> bool:
@@ -167,8 +177,9 @@ class Channel:
 _CHANNELS = ffi.typeof("lumicrop_channel[]")
 _PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height", "crop_width"),
           "frame_shape": ("frame_height", "frame_width")}
+_FIELDS = {"aperture_px": "aperture_x_px"}  # of the struct, where they are called otherwise
 _NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg",
-            "em_gain", "read_noise", "saturation")
+            "em_gain", "read_noise", "saturation", "aperture_px", "aperture_y_px", "aperture_theta_deg")
 
 
 def channel_structs(channels: list[Channel]):
@@ -200,7 +211,9 @@ def used_columns(channels: list[Channel], columns: dict, wants_psf: bool = False
             used |= {"os_fit"}
         if channel.background_map is not None:
             used |= {"frame"}
-        if method == "sum" and not wants_psf:
+        if method == "aperture":
+            used |= _OF_POSITION
+        if method in ("sum", "aperture") and not wants_psf:
             continue
         model = channel.model.lower()
         used |= _OF_MODEL[model]
@@ -237,7 +250,7 @@ def _fill(struct, channel: Channel, where: str) -> None:
         for name in _NUMBERS:
             value = getattr(channel, name)
             if value is not None:  # else what the library began with
-                setattr(struct, name, value)
+                setattr(struct, _FIELDS.get(name, name), value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidArgument(f"{where}{name} is {value!r}, a number expected") from None
 

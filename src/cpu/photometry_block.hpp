@@ -9,10 +9,12 @@
 #include "cpu/psf_images.hpp"
 #include "cpu/separable_fit.hpp"
 #include "cpu/tile.hpp"
+#include "math/aperture.hpp"
 #include "math/border.hpp"
 #include "math/border_median.hpp"
 #include "math/padding.hpp"
 #include "math/photometry.hpp"
+#include "math/rotation.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
@@ -85,6 +87,7 @@ public:
           border_(workspace.take<Real>(measures(channel) ? math::border_size(channel.height, channel.width) + 1 : 0)),
           zeros_(workspace.take<uint32_t>(n_pixels_)), padded_(workspace.take<uint32_t>(n_pixels_)),
           masked_(workspace.take<uint32_t>(n_pixels_)), left_out_(workspace.take<uint32_t>(n_pixels_)),
+          parts_(workspace.take<Real>(channel.method == Method::aperture ? n_pixels_ : 0)),
           offset_map_(channel, channel.offset_map, workspace), gain_map_(channel, channel.gain_map, workspace),
           variance_map_(channel, channel.read_variance_map, workspace), bad_pixels_(channel, channel.bad_pixels, workspace),
           background_map_(channel, channel.background_map, workspace), excess_(math::excess_noise(channel.em_gain)),
@@ -175,12 +178,13 @@ private:
         leave_out();
         find_background(job, block);
         find_light();
-        if (psf_) {
-            find_inputs(job, block);
-            find_psf();
-        }
-        if (channel_.method == Method::sum)
-            add_up(outcomes);
+        if (channel_.uses_position) find_inputs(job, block);
+        if (psf_) find_psf();
+        if (channel_.method == Method::aperture) {
+            cut_out();
+            add_up<false>(outcomes);
+        } else if (channel_.method == Method::sum)
+            add_up<true>(outcomes);
         else
             estimate(job, outcomes);
         finish(job, block, outcomes);
@@ -191,7 +195,7 @@ private:
         const FilterInputs<Real> inputs(job, channel_, block);
         inputs.column.store(column_);
         inputs.row.store(row_);
-        psf_->find(job, block, inputs);
+        if (psf_) psf_->find(job, block, inputs);
     }
 
     static bool wants_spread(const Result& wanted)
@@ -393,15 +397,12 @@ private:
 
     Level level() const
     {
-        alignas(64) Scalar high[kLanes], low[kLanes], known[kLanes], base[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const math::Parts<Scalar> level = math::in_parts<Scalar>(level_[lane]);
-            high[lane] = level.high;
-            low[lane] = static_cast<Scalar>(static_cast<double>(level.low) * gain_);
-            known[lane] = static_cast<Scalar>(known_[lane].value);
-            base[lane] = static_cast<Scalar>(excess_ * known_[lane].value + (variance_map_ ? 0 : read_variance_));
-        }
-        return {Real::load(high), Real::load(low), Real::load(known), Real::load(base)};
+        alignas(64) double background[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) background[lane] = known_[lane].value;
+        const Wide level = Wide::load(level_), known = Wide::load(background);
+        const Real high = level.rounded();
+        return {high, ((level - Wide::widened(high)) * Wide(gain_)).rounded(), known.rounded(),
+                (Wide(excess_) * known + Wide(variance_map_ ? 0.0 : read_variance_)).rounded()};
     }
 
     /// Electrons above the background, or what stands for it while that is fitted, and the variance of pixels without the model.
@@ -429,7 +430,9 @@ private:
     CountedPixels<Real> counted() const
     {
         return {n_pixels_,
-                psf_ ? &psf_->weight(0) : raw_, // not looked at without a PSF
+                channel_.method == Method::aperture ? parts_
+                : psf_                              ? &psf_->weight(0)
+                                                    : raw_, // not looked at without a PSF
                 light_,
                 variance_,
                 has_variances(channel_) ? 1 : 0,
@@ -461,50 +464,82 @@ private:
 
     static void widen(Real real, double (&to)[kLanes]) { WideLanes<Real>::widened(real).store(to); }
 
-    /// The sum of all pixels above the background.
+    /// The part of each pixel within the aperture. Pixels that it does not touch are left out.
+    void cut_out()
+    {
+        const math::RotationOf<double> turn = math::rotation(channel_.aperture_theta_deg);
+        auto* const parts = reinterpret_cast<Scalar*>(parts_);
+        if (!some_left_out_)
+            for (int64_t i = 0; i < n_pixels_; ++i) left_out_[i] = 0;
+        some_left_out_ = true;
+        cut_short_ = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const math::Aperture aperture{column_[lane], row_[lane],          turn.cosine,
+                                          turn.sine,     channel_.aperture_x, channel_.aperture_y};
+            double area = 0; // that is not padding
+            for (int64_t row = 0, i = 0; row < channel_.height; ++row)
+                for (int64_t column = 0; column < channel_.width; ++column, ++i) {
+                    const double part = aperture.part_of_pixel(static_cast<double>(column), static_cast<double>(row));
+                    parts[i * kLanes + lane] = static_cast<Scalar>(part);
+                    left_out_[i] |= static_cast<uint32_t>(part == 0) << lane;
+                    if (some_padded_ == 0 || (padded_[i] >> lane & 1) == 0) area += part;
+                }
+            cut_short_ |= static_cast<uint32_t>(aperture.is_cut_short(area) && area == area) << lane;
+        }
+    }
+
+    /// The sum of the pixels above the background; all of each, or its part within the aperture.
+    template <bool kWhole>
     void add_up(Outcomes<kLanes>& outcomes)
     {
-        Real sums[3] = {Real(0), Real(0), Real(0)};
-        counted().add_up(sums, [](Real(&s)[3], Real, Real d, Real v) {
-            s[0] = s[0] + d;
-            s[1] = s[1] + Real(1);
-            s[2] = s[2] + v;
-        });
-        alignas(64) double electrons[kLanes], pixels[kLanes], variances[kLanes], measured[kLanes];
-        widen(sums[0], electrons);
-        widen(sums[1], pixels);
-        widen(sums[2], variances);
-        widen(measured_on(true), measured);
+        const math::PartSums<Real> sums = math::part_sums<kWhole, Real>(counted());
+        alignas(64) double electrons[kLanes], pixels[kLanes], squared[kLanes], variances[kLanes], measured[kLanes];
+        widen(sums.electrons, electrons);
+        widen(sums.pixels, pixels);
+        widen(sums.squared, squared);
+        widen(sums.squared_variance, variances);
+        widen(measured_on([&](int64_t i) { return kWhole ? Real(1) : parts_[i]; }), measured);
+        if (psf_) keep_light_added_up<kWhole>();
         for (int lane = 0; lane < kLanes; ++lane) {
             if (!takes(lane)) continue;
             // `variances` holds the background's part, F^2 b, already.
             const math::KnownBackground& known = known_[lane];
-            const math::Certainty certainty =
-                math::certainty_of_sum(electrons[lane], variances[lane], pixels[lane], measured[lane], excess_, known);
+            const math::Certainty certainty = math::certainty_of_sum(
+                {electrons[lane], pixels[lane], squared[lane], variances[lane]}, measured[lane], excess_, known);
             set(outcomes, lane, electrons[lane], known.value, certainty);
             keep(outcomes, lane);
             outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
-            if (known.value != known.value) outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
-            if (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0)
+            const bool nowhere = !kWhole && (column_[lane] != column_[lane] || row_[lane] != row_[lane]);
+            if (known.value != known.value || nowhere) outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
+            if (nowhere || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
                 outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
         }
     }
 
-    /// Pixels of the border that count, or the PSF's part of them, where the background was measured there.
-    Real measured_on(bool pixels, const math::Light<Real>* by_variance = nullptr) const
+    /// The PSF's light on what was added up.
+    template <bool kWhole>
+    void keep_light_added_up()
+    {
+        math::BatchedSum<Real> sum;
+        for (int64_t i = 0; i < n_pixels_; ++i) {
+            const Real light = kWhole ? psf_->weight(i) : parts_[i] * psf_->weight(i);
+            sum.add(some_left_out_ ? select(mask_of<Real>(left_out_[i]), Real(0), light) : light);
+        }
+        (Wide::widened(sum.value()) * Wide::load(enclosed_)).store(enclosed_);
+    }
+
+    /// Sum of `part(pixel)` over the pixels that count of those that the background was measured on.
+    template <class Part>
+    Real measured_on(Part part) const
     {
         Real sum(0);
         if (!measures(channel_)) return sum;
         const int64_t n = math::border_size(channel_.height, channel_.width);
         for (int64_t i = 0; i < n; ++i) {
             const int64_t at = place_on_border(i);
-            Real one = pixels ? Real(1) : psf_->weight(at);
-            if (by_variance)
-                one = one * reciprocal(math::pixel_variance(by_variance->signal * psf_->weight(at),
-                                                            variance_[has_variances(channel_) ? at : 0],
-                                                            Real(static_cast<Scalar>(excess_))));
+            Real one = part(at);
             if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
             if (channel_.method == Method::filter && some_padded_ != 0)
                 one = select(mask_of<Real>(padded_[at]), Real(0), one);
@@ -550,8 +585,14 @@ private:
         const math::Weights weights = iterates ? math::Weights::by_variance : math::Weights::alike;
         Wide measured_psf(0.0), measured_weighted(0.0), read_variance(read_variance_);
         if (!kFitted && measures(channel_)) {
-            measured_psf = Wide::widened(measured_on(false));
-            if (iterates) measured_weighted = Wide::widened(measured_on(false, &found.light));
+            measured_psf = Wide::widened(measured_on([&](int64_t at) { return psf_->weight(at); }));
+            if (iterates)
+                measured_weighted = Wide::widened(measured_on([&](int64_t at) {
+                    const Real weight = psf_->weight(at);
+                    return weight * reciprocal(math::pixel_variance(found.light.signal * weight,
+                                                                    variance_[has_variances(channel_) ? at : 0],
+                                                                    Real(static_cast<Scalar>(excess_))));
+                }));
         }
         if (kFitted && variance_map_) {
             alignas(64) double mean[kLanes];
@@ -729,16 +770,17 @@ private:
             if (!takes(lane)) continue;
             uint32_t& flags = outcomes.flags[lane];
             const bool is_padded = channel_.method != Method::filter && (some_padded_ >> lane & 1) != 0;
-            if (is_padded || crops_.is_clipped(lane)) flags |= LUMICROP_FLAG_TRUNCATED;
+            if (channel_.method == Method::aperture ? (cut_short_ >> lane & 1) != 0 : is_padded || crops_.is_clipped(lane))
+                flags |= LUMICROP_FLAG_TRUNCATED;
             if ((some_masked_ >> lane & 1) != 0) flags |= LUMICROP_FLAG_MASKED;
             if ((saturated >> lane & 1) != 0) flags |= LUMICROP_FLAG_SATURATED;
             if ((no_border_ >> lane & 1) != 0) flags |= LUMICROP_FLAG_NO_BORDER;
             if (!math::is_finite(outcomes.counts[lane]) && has_non_finite(lane)) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
-            if (!psf_) continue;
+            if (!channel_.uses_position) continue;
             if (math::lies_outside(column_[lane], row_[lane], static_cast<double>(channel_.height),
                                    static_cast<double>(channel_.width)))
                 flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
-            if ((psf_->outside_domain() >> lane & 1) != 0) flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
+            if (psf_ && (psf_->outside_domain() >> lane & 1) != 0) flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
         }
     }
 
@@ -783,16 +825,17 @@ private:
     uint32_t* const padded_;
     uint32_t* const masked_;
     uint32_t* const left_out_;
+    Real* const parts_; // of pixels, within the aperture
     CameraMap<Real> offset_map_, gain_map_, variance_map_, bad_pixels_, background_map_;
     std::optional<PsfImages<Real>> psf_;
     std::optional<SeparableFit<Real>> separable_;
     uint32_t lanes_ = 0; // whose detections are computed now
     bool by_images_ = true;
     const double excess_, gain_, read_variance_; // F^2; electrons before multiplication a count; of reading, likewise
-    uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0; // lanes
+    uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0, cut_short_ = 0; // lanes
     bool some_left_out_ = false;
     math::KnownBackground known_[kLanes]; // while it is fitted: the level that it is fitted above
-    double level_[kLanes];                // what is subtracted from each pixel [counts]
+    alignas(64) double level_[kLanes];    // what is subtracted from each pixel [counts]
     Details<kLanes> details_;
     struct
     {

@@ -45,7 +45,7 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
                            const std::function<ColumnView(const Column&)>& place)
 {
     const auto take = [&](const Column& column, bool used) { return used && column ? place(column) : ColumnView{}; };
-    const bool psf = channel.uses_psf, placed = psf || channel.frame_known || has_maps(channel);
+    const bool psf = channel.uses_psf, placed = channel.uses_position || channel.frame_known || has_maps(channel);
     const bool gauss = psf && channel.model == Model::gauss;
     const Column& sigma_x = gauss && columns.sigma_x_fit ? columns.sigma_x_fit : columns.sigma_fit;
     const Column& sigma_y = gauss && columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit;
@@ -54,8 +54,8 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
     taken.frame = take(columns.frame, channel.gathered || has_background_of_frames(channel));
     taken.X0 = take(columns.X0, placed);
     taken.Y0 = take(columns.Y0, placed);
-    taken.x_fit = take(columns.x_fit, psf);
-    taken.y_fit = take(columns.y_fit, psf);
+    taken.x_fit = take(columns.x_fit, channel.uses_position);
+    taken.y_fit = take(columns.y_fit, channel.uses_position);
     taken.os_fit = take(columns.os_fit, channel.background == Subtracted::column);
     taken.z_fit = take(columns.z_fit, uses_spline(channel));
     taken.sigma_x = take(sigma_x, gaussian);
@@ -123,6 +123,10 @@ ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
     view.counting = {channel.method,
                      channel.background,
                      channel.uses_psf,
+                     channel.uses_position,
+                     channel.aperture_x,
+                     channel.aperture_y,
+                     channel.aperture_theta_deg,
                      math::excess_noise(channel.em_gain),
                      channel.gain / channel.em_gain,
                      channel.read_noise * channel.read_noise / (channel.em_gain * channel.em_gain),

@@ -21,7 +21,7 @@ bool is_narrow(Dtype dtype)
 /// Whether the kernels of small crops serve a channel that is not plain.
 bool has_small_photometry(const Channel& channel)
 {
-    return channel.method != Method::sum && channel.model == Model::isogauss && !has_maps(channel) &&
+    return !adds_up(channel.method) && channel.model == Model::isogauss && !has_maps(channel) &&
            (channel.background == Subtracted::column || channel.background == Subtracted::fitted);
 }
 

@@ -7,6 +7,8 @@
 #include "cuda/camera_maps.cuh"
 #include "cuda/photometry_outcome.cuh"
 #include "cuda/team_sum.cuh"
+#include "math/aperture.hpp"
+#include "math/rotation.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -67,7 +69,7 @@ template <class Real, class Psf, class Pixels, class Team>
 class TeamCount
 {
 public:
-    static constexpr uint8_t kPadded = 1, kMasked = 2; // marks
+    static constexpr uint8_t kPadded = 1, kMasked = 2, kUntouched = 4; // marks: the last outside the aperture
 
     __device__ __forceinline__ TeamCount(const ChannelView& view, const SplineView& spline, const Team& team,
                                          const PhotometryParameters<Psf>& given, const TeamCrop<Real, Pixels>& crop,
@@ -85,9 +87,14 @@ public:
         find_background();
         draw_light();
         Psf psf(view_, given_.centre, given_.shape);
-        if (counting_.uses_psf) draw_psf(psf);
+        if (counting_.method == Method::aperture)
+            cut_out();
+        else if (counting_.uses_psf)
+            draw_psf(psf);
         team_.sync();
-        DetailedOutcome outcome = counting_.method == Method::sum ? added_up() : estimated(psf);
+        DetailedOutcome outcome = counting_.method == Method::sum        ? added_up<true>()
+                                  : counting_.method == Method::aperture ? added_up<false>()
+                                                                         : estimated(psf);
         // As exact as the median, which a gain would round.
         if (counting_.background == Subtracted::border_median && !is_uneven())
             outcome.background = level_.counts - view_.camera_offset;
@@ -257,7 +264,7 @@ private:
     {
         return {team_,
                 n_pixels_,
-                counting_.uses_psf ? psf_ : light_,
+                counting_.uses_position ? psf_ : light_,
                 light_,
                 has_variances() ? variance_ : nullptr,
                 base_variance_,
@@ -267,24 +274,67 @@ private:
 
     // -- estimators --------------------------------------------------------------------------------------------------
 
-    /// The sum of all pixels above the background.
+    __device__ __forceinline__ math::Aperture aperture() const
+    {
+        const math::Rotation turn = math::rotation(counting_.aperture_theta_deg);
+        return {given_.centre.column(view_), given_.centre.row(view_), turn.cosine, turn.sine,
+                counting_.aperture_x,        counting_.aperture_y};
+    }
+
+    /// The part of each pixel within the aperture, where the PSF would be. Pixels that it does not touch are left out.
+    __device__ __forceinline__ void cut_out()
+    {
+        team_.sync(); // the scratch has been used for padding
+        const math::Aperture aperture = this->aperture();
+        double area = 0; // that is not padding
+        for_each_pixel(team_, view_.height, view_.width, [&](int32_t row, int32_t column) {
+            const double part = aperture.part_of_pixel(column, row);
+            const int32_t i = index(row, column);
+            const uint32_t mark = marks(i);
+            if ((mark & kPadded) == 0) area += part;
+            psf_[i] = static_cast<Real>(part);
+            marks_[i] = static_cast<uint8_t>(mark | (part == 0 ? kUntouched : 0));
+        });
+        area = team_.sum(area);
+        cut_short_ = aperture.is_cut_short(area) && area == area;
+        left_out_ |= kUntouched;
+        is_marked_ = true;
+    }
+
+    /// The sum of the pixels above the background; all of each, or its part within the aperture.
+    template <bool kWhole>
     __device__ __forceinline__ DetailedOutcome added_up() const
     {
-        Real sums[3] = {0, 0, 0};
-        counted().add_up(sums, [](Real(&s)[3], Real, Real d, Real v) {
-            s[0] = s[0] + d;
-            s[1] = s[1] + Real(1);
-            s[2] = s[2] + v;
-        });
+        const math::PartSums<Real> sums = math::part_sums<kWhole, Real>(counted());
         // The variances hold the background's part, F^2 b, already.
-        const double electrons = sums[0], pixels = sums[1];
+        const double measured = measured_on([&](int32_t i) { return kWhole ? Real(1) : psf_[i]; });
         DetailedOutcome outcome =
-            outcome_of(view_, electrons, level_.known.value,
-                       math::certainty_of_sum(electrons, sums[2], pixels, measured_on([](int32_t) { return Real(1); }),
+            outcome_of(view_, static_cast<double>(sums.electrons), level_.known.value,
+                       math::certainty_of_sum({sums.electrons, sums.pixels, sums.squared, sums.squared_variance}, measured,
                                               counting_.excess, level_.known));
-        if (level_.known.value != level_.known.value) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
-        if (pixels == 0 && some_masked_) outcome.electrons = outcome.photons_sigma = math::not_a_number();
+        const bool nowhere = !kWhole && given_.centre.is_nan();
+        if (level_.known.value != level_.known.value || nowhere) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
+        if (nowhere || (sums.pixels == 0 && some_masked_)) outcome.electrons = outcome.photons_sigma = math::not_a_number();
         return outcome;
+    }
+
+    /// The PSF's light on what was added up, in its weights.
+    __device__ __forceinline__ double light_added_up(Psf& psf)
+    {
+        const bool whole = counting_.method == Method::sum;
+        if (!whole) {
+            team_.sync(); // the parts have been used
+            draw_psf(psf);
+            team_.sync();
+        }
+        const math::Aperture aperture = this->aperture();
+        math::BatchedSum<Real> sum;
+        for_each_pixel(team_, view_.height, view_.width, [&](int32_t row, int32_t column) {
+            const int32_t i = index(row, column);
+            if (!counts(i)) return;
+            sum.add(whole ? psf_[i] : psf_[i] * static_cast<Real>(aperture.part_of_pixel(column, row)));
+        });
+        return psf_light_ * team_.sum(static_cast<double>(sum.value()));
     }
 
     /// Sum of `part(pixel)` over the pixels that the background was measured on.
@@ -348,8 +398,10 @@ private:
                 mean_of_counted([&](int32_t row, int32_t column) { return maps_.background(row, column); });
             outcome.background = outcome.background_photons * view_.qe / counting_.electrons;
         }
-        if (counting_.uses_psf && wants_enclosed(wanted))
-            tell_enclosed(view_, psf_light_, psf.light(spline_, team_, rest_), shape_is_nan, outcome);
+        if (counting_.uses_psf && wants_enclosed(wanted)) {
+            const double on_crop = adds_up(counting_.method) ? light_added_up(psf) : psf_light_;
+            tell_enclosed(view_, on_crop, psf.light(spline_, team_, rest_), shape_is_nan, outcome);
+        }
         if (!is_wanted(wanted.flags)) return;
         bool saturated_here = false, non_finite_here = false;
         const Real saturation = static_cast<Real>(counting_.saturation);
@@ -359,15 +411,18 @@ private:
             saturated_here |= saturation <= raw;
             non_finite_here |= !(raw - raw == Real(0));
         });
-        if ((some_padded_ && counting_.method != Method::filter) || crop_.clipped) outcome.flags |= LUMICROP_FLAG_TRUNCATED;
+        const bool truncated = counting_.method == Method::aperture
+                                   ? cut_short_
+                                   : (some_padded_ && counting_.method != Method::filter) || crop_.clipped;
+        if (truncated) outcome.flags |= LUMICROP_FLAG_TRUNCATED;
         if (some_masked_) outcome.flags |= LUMICROP_FLAG_MASKED;
         if (counting_.saturation < __builtin_inf() && team_.any(saturated_here)) outcome.flags |= LUMICROP_FLAG_SATURATED;
         if (no_border_) outcome.flags |= LUMICROP_FLAG_NO_BORDER;
         if (!math::is_finite(outcome.electrons) && team_.any(non_finite_here))
             outcome.flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
-        if (!counting_.uses_psf) return;
+        if (!counting_.uses_position) return;
         if (lies_outside(view_, given_.centre)) outcome.flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
-        if (psf.outside_domain() && !shape_is_nan) outcome.flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
+        if (counting_.uses_psf && psf.outside_domain() && !shape_is_nan) outcome.flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
     }
 
     const ChannelView& view_;
@@ -387,7 +442,7 @@ private:
     Real base_variance_ = 0; // where no map tells it
     double psf_light_ = 0;   // in its weights
     uint32_t left_out_ = 0;  // marks of pixels that do not count
-    bool is_marked_ = false, some_padded_ = false, some_masked_ = false, no_border_ = false;
+    bool is_marked_ = false, some_padded_ = false, some_masked_ = false, no_border_ = false, cut_short_ = false;
 };
 
 template <class Real, class Psf>
@@ -402,8 +457,8 @@ struct TeamPhotometry
         Parameters given{};
         given.background = real_at(view.columns.os_fit, place, 0);
         given.place = camera_place(view, place);
+        if (view.counting.uses_position) given.centre = psf_centre(view, ColumnReader(place));
         if (!view.counting.uses_psf) return given;
-        given.centre = psf_centre(view, ColumnReader(place));
         given.shape = Psf::parameters(view, place);
         return given;
     }

@@ -77,12 +77,13 @@ struct Counting
 {
     Method method;
     Subtracted background;
-    bool uses_psf;
-    double excess;        // F^2
-    double electrons;     // a count, before multiplication
-    double read_variance; // likewise
-    double multiplied;    // by the EM register
-    double saturation;    // counts
+    bool uses_psf, uses_position;
+    double aperture_x, aperture_y, aperture_theta_deg; // semi-axes [px]
+    double excess;                                     // F^2
+    double electrons;                                  // a count, before multiplication
+    double read_variance;                              // likewise
+    double multiplied;                                 // by the EM register
+    double saturation;                                 // counts
     CameraMaps maps;
 };
 

@@ -45,8 +45,8 @@ Uses uses_of(const std::vector<Channel>& channels, const lumicrop_detections& gi
         const bool psf = channel.uses_psf, placed = channel.frame_known || has_maps(channel);
         uses.frame |= channel.gathered || channel.background_map.shape[0] > 1;
         uses.whole_origin |= placed;
-        uses.origin |= psf || placed;
-        uses.position |= psf;
+        uses.origin |= channel.uses_position || placed;
+        uses.position |= channel.uses_position;
         uses.background |= channel.background == Subtracted::column;
         uses.z |= psf && channel.model == Model::spline;
         uses.elliptic |= psf && channel.model == Model::gauss;

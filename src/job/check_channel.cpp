@@ -38,6 +38,7 @@ public:
         read_noise();
         read_maps();
         if (channel_.uses_psf) read_psf();
+        if (channel_.method == Method::aperture) read_aperture();
         require_columns();
         channel_.plain = is_plain();
         if (!channel_.plain && channel_.height * channel_.width > kLargestFit)
@@ -53,13 +54,15 @@ private:
     {
         channel_.gathered =
             choice("source", given_.source, 1, 2, "LUMICROP_GIVEN (1) or LUMICROP_GATHERED (2)") == LUMICROP_GATHERED;
-        static constexpr Method kMethods[] = {Method::sum, Method::filter, Method::joint, Method::optimal, Method::mle};
-        channel_.method = kMethods[choice("method", given_.method, 1, 5,
-                                          "one of LUMICROP_SUM (1), _FILTER (2), _JOINT (3), _OPTIMAL (4), _MLE (5)") -
+        static constexpr Method kMethods[] = {Method::sum,     Method::filter, Method::joint,
+                                              Method::optimal, Method::mle,    Method::aperture};
+        channel_.method = kMethods[choice("method", given_.method, 1, 6,
+                                          "one of LUMICROP_SUM (1), _FILTER (2), _JOINT (3), _OPTIMAL (4), _MLE (5), "
+                                          "_APERTURE (6)") -
                                    1];
         read_background();
-        channel_.uses_psf =
-            channel_.method != Method::sum || result_.enclosed != nullptr || result_.photons_total != nullptr;
+        channel_.uses_psf = !adds_up(channel_.method) || result_.enclosed != nullptr || result_.photons_total != nullptr;
+        channel_.uses_position = channel_.uses_psf || channel_.method == Method::aperture;
         const int32_t padding = choice("padding", given_.padding, 0, 3,
                                        "one of LUMICROP_PADDING_DEFAULT (0), _ZEROS (1), _GEOMETRY (2), _NONE (3)");
         channel_.padding = padding == LUMICROP_PADDING_ZEROS      ? Padding::zeros
@@ -119,7 +122,7 @@ private:
         channel_.camera_offset = given_.camera_offset;
         if (!std::isfinite(given_.camera_offset))
             refuse(which_ + "camera_offset is " + text_of(given_.camera_offset) + ", a finite number expected");
-        const bool pixel_used = channel_.uses_psf;
+        const bool pixel_used = channel_.uses_position;
         if (pixel_used || !std::isnan(given_.pixel_y_nm)) channel_.pixel_y_nm = positive("pixel_y_nm", given_.pixel_y_nm);
         if (pixel_used || !std::isnan(given_.pixel_x_nm)) channel_.pixel_x_nm = positive("pixel_x_nm", given_.pixel_x_nm);
     }
@@ -146,6 +149,24 @@ private:
         }
     }
 
+    void read_aperture()
+    {
+        channel_.aperture_x = semi_axis("aperture_x_px", given_.aperture_x_px);
+        channel_.aperture_y =
+            std::isnan(given_.aperture_y_px) ? channel_.aperture_x : semi_axis("aperture_y_px", given_.aperture_y_px);
+        channel_.aperture_theta_deg = given_.aperture_theta_deg;
+        if (!std::isfinite(given_.aperture_theta_deg))
+            refuse(which_ + "aperture_theta_deg is " + text_of(given_.aperture_theta_deg) +
+                   ", a finite number of degrees expected");
+    }
+    double semi_axis(const char* name, double value)
+    {
+        constexpr double kLeast = 1e-3, kMost = 1e4; // whose squares are far from the ends of float64
+        if (!(value >= kLeast && value <= kMost))
+            refuse(which_ + name + " is " + text_of(value) + ", a semi-axis of 0.001 to 10000 pixels expected");
+        return value;
+    }
+
     void read_background()
     {
         static constexpr Subtracted kKinds[] = {Subtracted::border_median, Subtracted::corrected_median, Subtracted::column,
@@ -155,13 +176,14 @@ private:
                                      "_COLUMN (3), _MAP (4), _FITTED (5)");
         const Method method = channel_.method;
         channel_.background = asked != 0                 ? kKinds[asked - 1]
-                              : method == Method::sum    ? Subtracted::border_median
+                              : adds_up(method)          ? Subtracted::border_median
                               : method == Method::filter ? Subtracted::column
                                                          : Subtracted::fitted;
         const bool fitted = channel_.background == Subtracted::fitted;
-        if (fitted && (method == Method::sum || method == Method::filter))
-            refuse(which_ + "background is LUMICROP_BACKGROUND_FITTED (5), which a sum or a filter does not do: use "
-                            "LUMICROP_JOINT, _OPTIMAL or _MLE");
+        if (fitted && (adds_up(method) || method == Method::filter))
+            refuse(which_ + "background is LUMICROP_BACKGROUND_FITTED (5), which " +
+                   (method == Method::aperture ? "an aperture" : "a sum or a filter") +
+                   " does not do: use LUMICROP_JOINT, _OPTIMAL or _MLE");
         if (!fitted && method == Method::joint)
             refuse(which_ + "background is " + std::to_string(asked) +
                    ", LUMICROP_BACKGROUND_FITTED (5) expected for LUMICROP_JOINT: with a known background it is "
@@ -234,18 +256,19 @@ private:
         const bool filter = channel_.method == Method::filter, placed = channel_.frame_known || has_maps(channel_);
         if (channel_.gathered || channel_.background_map.shape[0] > 1)
             require("frame", detections_.frame, channel_.gathered ? "gathered crops" : "a background map a frame");
-        const char* const why = filter                 ? "the filter"
-                                : channel_.uses_psf    ? "the PSF"
-                                : channel_.gathered    ? "gathered crops"
-                                : channel_.frame_known ? "padding by geometry"
-                                                       : "the maps";
-        if (channel_.uses_psf || placed) {
+        const char* const why = filter                   ? "the filter"
+                                : channel_.uses_psf      ? "the PSF"
+                                : channel_.uses_position ? "the aperture"
+                                : channel_.gathered      ? "gathered crops"
+                                : channel_.frame_known   ? "padding by geometry"
+                                                         : "the maps";
+        if (channel_.uses_position || placed) {
             require("X0", detections_.X0, why);
             require("Y0", detections_.Y0, why);
         }
         if (channel_.background == Subtracted::column)
             require("os_fit", detections_.os_fit, filter ? why : "the background");
-        if (!channel_.uses_psf) return;
+        if (!channel_.uses_position) return;
         require("x_fit", detections_.x_fit, why);
         require("y_fit", detections_.y_fit, why);
     }

@@ -12,7 +12,7 @@ namespace lumicrop {
 
 class Spline;
 
-enum class Method { sum, filter, joint, optimal, mle };
+enum class Method { sum, filter, joint, optimal, mle, aperture };
 enum class Model { isogauss, gauss, spline };
 enum class Padding { zeros, geometry, none };
 enum class Subtracted { border_median, corrected_median, column, map, fitted }; // the background
@@ -37,7 +37,9 @@ struct Channel
     Subtracted background = Subtracted::column;
     double em_gain = 1, read_noise = 0, saturation = 0;
     Images offset_map, gain_map, read_variance_map, bad_pixels, background_map; // no data: none
-    bool uses_psf = false;                                                      // positions and the PSF's columns are read
+    double aperture_x = 0, aperture_y = 0, aperture_theta_deg = 0;              // semi-axes [px]
+    bool uses_psf = false;                                                      // the PSF's columns are read
+    bool uses_position = false;                                                 // and the fitted positions
     bool plain = true; // border-median sum or matched filter, one camera for all pixels, no errors asked for
     const int64_t* positions = nullptr; // detection of each crop; null: `first` and those that follow
 };
@@ -47,6 +49,12 @@ inline bool has_maps(const Channel& channel)
     return channel.offset_map.data != nullptr || channel.gain_map.data != nullptr ||
            channel.read_variance_map.data != nullptr || channel.bad_pixels.data != nullptr ||
            channel.background_map.data != nullptr;
+}
+
+/// Whether pixels are added up, not compared with the PSF.
+inline bool adds_up(Method method)
+{
+    return method == Method::sum || method == Method::aperture;
 }
 
 /// Columns of the detections. None: its stand-in is used.

@@ -89,11 +89,43 @@ LUMICROP_HOST_DEVICE CertaintyOf<Real> certainty_of_fit(Weights weights, const S
             reduced(spread.squares, spread.pixels, 2)};
 }
 
-/// Of the sum of all pixels above a measured background: sum V = F^2 sum d + sum v.
-LUMICROP_HOST_DEVICE Certainty certainty_of_sum(double electrons, double read_variances, double pixels, double measured,
-                                                double excess, const KnownBackground& background)
+/// What adding up pixels above a background comes to, each counted in part: c is 1 in a plain sum.
+template <class Real>
+struct PartSums
 {
-    const double of_pixels = excess * electrons + read_variances;
+    Real electrons, pixels;         // sum c d, sum c
+    Real squared, squared_variance; // sum c^2 d, sum c^2 v
+};
+
+template <bool kWhole, class Real, class Pixels>
+LUMICROP_HOST_DEVICE PartSums<Real> part_sums(const Pixels& counted)
+{
+    constexpr int kSums = kWhole ? 3 : 4;
+    Real sums[kSums];
+    for (Real& sum : sums) sum = Real(0);
+    counted.add_up(sums, [](Real(&s)[kSums], Real c, Real d, Real v) {
+        if constexpr (kWhole) {
+            s[0] = s[0] + d;
+            s[1] = s[1] + Real(1);
+            s[2] = s[2] + v;
+        } else {
+            const Real light = c * d;
+            s[0] = s[0] + light;
+            s[1] = s[1] + c;
+            s[2] = muladd(c * c, v, s[2]);
+            s[3] = muladd(c, light, s[3]);
+        }
+    });
+    return {sums[0], sums[1], sums[kWhole ? 0 : 3], sums[2]};
+}
+
+/// Of such a sum: sum c^2 V = F^2 sum c^2 d + sum c^2 v.
+///
+///  measured  sum c over the pixels that b was measured on
+LUMICROP_HOST_DEVICE Certainty certainty_of_sum(const PartSums<double>& sums, double measured, double excess,
+                                                const KnownBackground& background)
+{
+    const double of_pixels = excess * sums.squared + sums.squared_variance, pixels = sums.pixels;
     return {with_background(of_pixels > 0 ? of_pixels : 0, pixels, measured, background), background.variance,
             background.pixels, not_a_number()};
 }
