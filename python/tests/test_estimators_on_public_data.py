@@ -119,12 +119,8 @@ def test_all_estimators_agree_on_storm_analysis_isolated_molecules(data_folder):
     )
     table = lumicrop.read_table(data_folder / "storm-analysis" / "test_olist.bin")
     x, y, frame = (numpy.asarray(column) for column in (table.x, table.y, table.frame))
-    alone = (
-        cKDTree(numpy.column_stack([x, y, 1000.0 * frame])).query(numpy.column_stack([x, y, 1000.0 * frame]), k=2)[0][
-            :, 1
-        ]
-        > 12
-    )
+    places = numpy.column_stack([x, y, 1000.0 * frame])  # frames far apart
+    alone = cKDTree(places).query(places, k=2)[0][:, 1] > 12
     x, y, frame = x[alone], y[alone], frame[alone].astype(int)
     corners = [numpy.floor(at + 0.5).astype(int) - side // 2 for at in (x, y)]
     totals = {}

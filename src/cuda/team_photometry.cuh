@@ -389,7 +389,7 @@ private:
 
     // -- what is said of all -----------------------------------------------------------------------------------------
 
-    __device__ __forceinline__ void finish(const Psf& psf, DetailedOutcome& outcome)
+    __device__ __forceinline__ void finish(Psf& psf, DetailedOutcome& outcome)
     {
         const OutputColumns& wanted = view_.results;
         const bool shape_is_nan = given_.centre.is_nan() || given_.shape.is_nan();

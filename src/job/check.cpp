@@ -191,65 +191,75 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     return job;
 }
 
+namespace {
+
+/// Something of a job, and its name in the header.
+template <class Thing>
+struct Named
+{
+    const char* name;
+    const Thing& thing;
+};
+
+template <class Thing, std::size_t kCount, class Given>
+void for_each_given(const Named<Thing> (&all)[kCount], Given is_given,
+                    const std::function<void(const char*, const Thing&)>& use)
+{
+    for (const auto& [name, thing] : all)
+        if (is_given(thing)) use(name, thing);
+}
+bool is_column(const Column& column)
+{
+    return static_cast<bool>(column);
+}
+
+} // namespace
+
 void for_each_column(const Detections& columns, const std::function<void(const char*, const Column&)>& use)
 {
-    const struct
-    {
-        const char* name;
-        const Column& column;
-    } all[] = {{"ch", columns.ch},
-               {"frame", columns.frame},
-               {"X0", columns.X0},
-               {"Y0", columns.Y0},
-               {"x_fit", columns.x_fit},
-               {"y_fit", columns.y_fit},
-               {"z_fit", columns.z_fit},
-               {"os_fit", columns.os_fit},
-               {"sigma_fit", columns.sigma_fit},
-               {"sigma_x_fit", columns.sigma_x_fit},
-               {"sigma_y_fit", columns.sigma_y_fit},
-               {"sigma_angle", columns.sigma_angle}};
-    for (const auto& [name, column] : all)
-        if (column) use(name, column);
+    const Named<Column> all[] = {{"ch", columns.ch},
+                                 {"frame", columns.frame},
+                                 {"X0", columns.X0},
+                                 {"Y0", columns.Y0},
+                                 {"x_fit", columns.x_fit},
+                                 {"y_fit", columns.y_fit},
+                                 {"z_fit", columns.z_fit},
+                                 {"os_fit", columns.os_fit},
+                                 {"sigma_fit", columns.sigma_fit},
+                                 {"sigma_x_fit", columns.sigma_x_fit},
+                                 {"sigma_y_fit", columns.sigma_y_fit},
+                                 {"sigma_angle", columns.sigma_angle}};
+    for_each_given(all, is_column, use);
 }
 
 void for_each_column(const Result& columns, const std::function<void(const char*, const Column&)>& use)
 {
-    const struct
-    {
-        const char* name;
-        const Column& column;
-    } all[] = {{"photons", columns.photons},
-               {"background", columns.background},
-               {"psf_sum", columns.psf_sum},
-               {"denominator", columns.denominator},
-               {"flags", columns.flags},
-               {"photons_sigma", columns.photons_sigma},
-               {"background_photons", columns.background_photons},
-               {"background_sigma", columns.background_sigma},
-               {"chi2", columns.chi2},
-               {"log_likelihood_ratio", columns.log_likelihood_ratio},
-               {"enclosed", columns.enclosed},
-               {"photons_total", columns.photons_total},
-               {"background_pixels", columns.background_pixels},
-               {"iterations", columns.iterations}};
-    for (const auto& [name, column] : all)
-        if (column) use(name, column);
+    const Named<Column> all[] = {{"photons", columns.photons},
+                                 {"background", columns.background},
+                                 {"psf_sum", columns.psf_sum},
+                                 {"denominator", columns.denominator},
+                                 {"flags", columns.flags},
+                                 {"photons_sigma", columns.photons_sigma},
+                                 {"background_photons", columns.background_photons},
+                                 {"background_sigma", columns.background_sigma},
+                                 {"chi2", columns.chi2},
+                                 {"log_likelihood_ratio", columns.log_likelihood_ratio},
+                                 {"enclosed", columns.enclosed},
+                                 {"photons_total", columns.photons_total},
+                                 {"background_pixels", columns.background_pixels},
+                                 {"iterations", columns.iterations}};
+    for_each_given(all, is_column, use);
 }
 
 void for_each_map(const Channel& channel, const std::function<void(const char*, const Images&)>& use)
 {
-    const struct
-    {
-        const char* name;
-        const Images& map;
-    } all[] = {{"offset_map", channel.offset_map},
-               {"gain_map", channel.gain_map},
-               {"read_variance_map", channel.read_variance_map},
-               {"bad_pixels", channel.bad_pixels},
-               {"background_map", channel.background_map}};
-    for (const auto& [name, map] : all)
-        if (map.data != nullptr) use(name, map);
+    const Named<Images> all[] = {{"offset_map", channel.offset_map},
+                                 {"gain_map", channel.gain_map},
+                                 {"read_variance_map", channel.read_variance_map},
+                                 {"bad_pixels", channel.bad_pixels},
+                                 {"background_map", channel.background_map}};
+    for_each_given(
+        all, [](const Images& map) { return map.data != nullptr; }, use);
 }
 
 } // namespace lumicrop
