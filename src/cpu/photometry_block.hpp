@@ -5,94 +5,25 @@
 // Crops for which that is not needed take a shorter way (separable_fit.hpp), whichever way the others of the block take.
 #pragma once
 
-#include "cpu/camera_maps.hpp"
+#include "cpu/photometry_pixels.hpp"
 #include "cpu/psf_images.hpp"
 #include "cpu/separable_fit.hpp"
-#include "cpu/tile.hpp"
-#include "math/aperture.hpp"
-#include "math/border.hpp"
-#include "math/border_median.hpp"
-#include "math/padding.hpp"
 #include "math/photometry.hpp"
-#include "math/rotation.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
 namespace kernel {
 
-/// The pixels that count, as the estimators see them (math/estimators.hpp).
 template <class Real>
-struct CountedPixels
+class PhotometryBlock : PhotometryPixels<Real>
 {
-    int64_t n;
-    const Real* psf;
-    const Real* light;
-    const Real* variance; // `variance_step` apart: 0 where all pixels share it
-    int64_t variance_step;
-    const uint32_t* left_out; // a bit a lane; null: all count
+    using Pixels = PhotometryPixels<Real>;
 
-    /// Sixteen terms at a time are added up plainly, so that errors do not grow with the number of pixels.
-    template <int kSums, class Term>
-    LUMICROP_INLINE void add_up(Real (&sums)[kSums], Term term) const
-    {
-        if (left_out != nullptr)
-            add_up_batches<kSums>(sums, [&](Real(&part)[kSums], int64_t i) { add_if_counted<kSums>(part, i, term); });
-        else
-            add_up_batches<kSums>(
-                sums, [&](Real(&part)[kSums], int64_t i) { term(part, psf[i], light[i], variance[i * variance_step]); });
-    }
-
-private:
-    template <int kSums, class Add>
-    LUMICROP_INLINE void add_up_batches(Real (&sums)[kSums], Add add) const
-    {
-        math::RunningSum<Real> totals[kSums];
-        const bool few = n <= math::kPlainTerms * math::kPlainTerms;
-        for (int64_t first = 0; first < n; first += math::kPlainTerms) {
-            const int64_t end = first + math::kPlainTerms < n ? first + math::kPlainTerms : n;
-            Real part[kSums];
-            for (Real& one : part) one = Real(0);
-            for (int64_t i = first; i < end; ++i) add(part, i);
-            for (int k = 0; k < kSums; ++k) {
-                if (few)
-                    totals[k].sum = totals[k].sum + part[k];
-                else
-                    totals[k].add(part[k]);
-            }
-        }
-        for (int k = 0; k < kSums; ++k) sums[k] = sums[k] + totals[k].value();
-    }
-    template <int kSums, class Term>
-    LUMICROP_INLINE void add_if_counted(Real (&part)[kSums], int64_t i, Term term) const
-    {
-        Real with[kSums];
-        for (int k = 0; k < kSums; ++k) with[k] = part[k];
-        term(with, psf[i], light[i], variance[i * variance_step]);
-        const typename Real::Mask not_counted = mask_of<Real>(left_out[i]);
-        for (int k = 0; k < kSums; ++k) part[k] = select(not_counted, part[k], with[k]);
-    }
-};
-
-template <class Real>
-class PhotometryBlock
-{
 public:
     static constexpr int kLanes = Real::kCount;
     using Scalar = typename Real::Scalar;
 
-    PhotometryBlock(const Channel& channel, Workspace& workspace)
-        : channel_(channel), n_pixels_(channel.height * channel.width), crops_(channel, workspace),
-          tile_(channel, workspace), raw_(workspace.take<Real>(n_pixels_ + kLanes)), light_(workspace.take<Real>(n_pixels_)),
-          variance_(workspace.take<Real>(has_variances(channel) ? n_pixels_ : 1)),
-          border_(workspace.take<Real>(measures(channel) ? math::border_size(channel.height, channel.width) + 1 : 0)),
-          zeros_(workspace.take<uint32_t>(n_pixels_)), padded_(workspace.take<uint32_t>(n_pixels_)),
-          masked_(workspace.take<uint32_t>(n_pixels_)), left_out_(workspace.take<uint32_t>(n_pixels_)),
-          parts_(workspace.take<Real>(channel.method == Method::aperture ? n_pixels_ : 0)),
-          offset_map_(channel, channel.offset_map, workspace), gain_map_(channel, channel.gain_map, workspace),
-          variance_map_(channel, channel.read_variance_map, workspace), bad_pixels_(channel, channel.bad_pixels, workspace),
-          background_map_(channel, channel.background_map, workspace), excess_(math::excess_noise(channel.em_gain)),
-          gain_(channel.gain / channel.em_gain),
-          read_variance_(channel.read_noise * channel.read_noise / (channel.em_gain * channel.em_gain))
+    PhotometryBlock(const Channel& channel, Workspace& workspace) : Pixels(channel, workspace)
     {
         if (!channel.uses_psf) return;
         psf_.emplace(channel, crops_, workspace);
@@ -101,10 +32,8 @@ public:
 
     void compute(const Job& job, const Block<kLanes>& block, const Block<kLanes>* next, Outcomes<kLanes>& outcomes)
     {
-        crops_.find(job, block, next);
+        this->begin(job, block, next);
         for (uint32_t& flags : outcomes.flags) flags = 0;
-        some_padded_ = some_masked_ = no_border_ = 0;
-        some_left_out_ = false;
         lanes_ = 0;
         if (separable_ && is_separable(channel_, job.result, SeparableFit<Real>::kMostRegisters * kLanes))
             is_fitted() ? fit_separable<true>(job, block, outcomes) : fit_separable<false>(job, block, outcomes);
@@ -115,29 +44,45 @@ public:
     const Details<kLanes>& details() const { return details_; }
 
 private:
-    static bool has_variances(const Channel& channel)
-    {
-        return channel.read_variance_map.data != nullptr || channel.background_map.data != nullptr;
-    }
-    static bool measures(const Channel& channel)
-    {
-        return channel.background == Subtracted::border_median || channel.background == Subtracted::corrected_median;
-    }
-    bool is_fitted() const { return channel_.background == Subtracted::fitted; }
-    bool has_uneven_pixels() const { return offset_map_ || gain_map_; }
-
     using Wide = WideLanes<Real>;
+    using Pixels::background_map_;
+    using Pixels::channel_;
+    using Pixels::column_;
+    using Pixels::counted;
+    using Pixels::crops_;
+    using Pixels::cut_out;
+    using Pixels::cut_short_;
+    using Pixels::excess_;
+    using Pixels::find_background;
+    using Pixels::find_light;
+    using Pixels::gain_;
+    using Pixels::has_uneven_pixels;
+    using Pixels::has_variances;
+    using Pixels::is_fitted;
+    using Pixels::keeps_padded;
+    using Pixels::known_;
+    using Pixels::leave_out;
+    using Pixels::left_out_;
+    using Pixels::level_;
+    using Pixels::mean_read_variance;
+    using Pixels::measured_on;
+    using Pixels::measures;
+    using Pixels::n_pixels_;
+    using Pixels::no_border_;
+    using Pixels::padded_;
+    using Pixels::parts_;
+    using Pixels::raw_;
+    using Pixels::read_variance_;
+    using Pixels::row_;
+    using Pixels::some_left_out_;
+    using Pixels::some_masked_;
+    using Pixels::some_padded_;
+    using Pixels::variance_;
+    using Pixels::variance_map_;
+    using typename Pixels::Level;
     static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
     bool takes(int lane) const { return (lanes_ >> lane & 1) != 0; }
     int64_t row_width() const { return (channel_.width + kLanes - 1) / kLanes * kLanes; } // in whole registers
-
-    /// What is taken off each pixel, and the variance of one without the model.
-    struct Level
-    {
-        Real high, low;  // counts; electrons
-        Real background; // electrons, where pixels differ
-        Real base;
-    };
 
     template <bool kFitted>
     void fit_separable(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
@@ -169,12 +114,7 @@ private:
     void compute_by_images(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
     {
         by_images_ = true;
-        for (int64_t row = 0; row < channel_.height; row += tile_.strip_rows()) {
-            const int64_t end = row + tile_.strip_rows() < channel_.height ? row + tile_.strip_rows() : channel_.height;
-            tile_.load(crops_, row, end, reinterpret_cast<Scalar*>(raw_ + row * channel_.width));
-        }
-        for (CameraMap<Real>* map : {&offset_map_, &gain_map_, &variance_map_, &bad_pixels_, &background_map_})
-            map->find(job, block);
+        this->load(job, block);
         leave_out();
         find_background(job, block);
         find_light();
@@ -203,242 +143,6 @@ private:
         return wanted.photons_sigma || wanted.background_sigma || wanted.chi2 || wanted.background_pixels;
     }
 
-    // -- which pixels count ------------------------------------------------------------------------------------------
-
-    void leave_out()
-    {
-        find_padded();
-        find_masked();
-        // The filter counts zeros that are padding, as it always has.
-        const bool keeps_padded = this->keeps_padded();
-        some_left_out_ = (some_padded_ != 0 && !keeps_padded) || some_masked_ != 0;
-        if (!some_left_out_) return;
-        for (int64_t i = 0; i < n_pixels_; ++i)
-            left_out_[i] = (some_masked_ != 0 ? masked_[i] : 0) | (some_padded_ != 0 && !keeps_padded ? padded_[i] : 0);
-    }
-
-    bool keeps_padded() const { return channel_.method == Method::filter && channel_.padding == Padding::zeros; }
-
-    void find_padded()
-    {
-        some_padded_ = 0;
-        if (channel_.padding == Padding::geometry) {
-            some_padded_ = crops_.clipped();
-            if (some_padded_ == 0) return;
-            for (int64_t row = 0; row < channel_.height; ++row)
-                for (int64_t column = 0; column < channel_.width; ++column) {
-                    uint32_t bits = 0;
-                    for (int lane = 0; lane < kLanes; ++lane)
-                        bits |= static_cast<uint32_t>(!crops_.window(lane).holds(row, column)) << lane;
-                    padded_[row * channel_.width + column] = bits;
-                }
-        } else if (channel_.padding == Padding::zeros) {
-            const int64_t n_border = math::border_size(channel_.height, channel_.width);
-            typename Real::Mask found = Real(0) != Real(0);
-            for (int64_t i = 0; i < n_border; ++i) found = found | (border_pixel(i) == Real(0));
-            some_padded_ = lane_bits(found);
-            if (some_padded_ == 0) return;
-            for (int64_t i = 0; i < n_pixels_; ++i) zeros_[i] = lane_bits(raw_[i] == Real(0));
-            math::grow_padding(zeros_, padded_, channel_.height, channel_.width);
-        }
-    }
-
-    /// Bad pixels, and those that a map says nothing usable of.
-    void find_masked()
-    {
-        some_masked_ = 0;
-        if (!has_maps(channel_)) return;
-        const Real most(static_cast<Scalar>(sizeof(Scalar) == 4 ? 3.4e38 : 1.7e308));
-        for (int64_t i = 0; i < n_pixels_; ++i) {
-            typename Real::Mask bad = Real(0) != Real(0);
-            if (offset_map_) bad = bad | !(absolute(offset_map_.at(i)) <= most);
-            if (gain_map_) bad = bad | !((gain_map_.at(i) > Real(0)) & (gain_map_.at(i) <= most));
-            if (variance_map_) bad = bad | !((Real(0) <= variance_map_.at(i)) & (variance_map_.at(i) <= most));
-            if (bad_pixels_) bad = bad | (bad_pixels_.at(i) != Real(0));
-            if (background_map_) bad = bad | !(absolute(background_map_.at(i)) <= most);
-            // What lies outside the frame is padding, if anything.
-            masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 && !keeps_padded() ? padded_[i] : 0);
-            some_masked_ |= masked_[i];
-        }
-    }
-
-    int64_t place_on_border(int64_t i) const
-    {
-        const math::PixelPosition at = math::border_pixel(i, channel_.height, channel_.width);
-        return at.row * channel_.width + at.column;
-    }
-    const Real& border_pixel(int64_t i) const { return raw_[place_on_border(i)]; }
-
-    // -- background --------------------------------------------------------------------------------------------------
-
-    void find_background(const Job& job, const Block<kLanes>& block)
-    {
-        no_border_ = 0;
-        switch (channel_.background) {
-        case Subtracted::column: {
-            alignas(64) double photons[kLanes];
-            read_lanes(job.detections.os_fit, block, 0.0, photons);
-            for (int lane = 0; lane < kLanes; ++lane) {
-                known_[lane] = math::given_background(photons[lane] * channel_.qe);
-                level_[lane] = channel_.camera_offset + known_[lane].value / gain_;
-            }
-            return;
-        }
-        case Subtracted::fitted:
-            // Above the crop's first pixel, so that a large level costs no digits.
-            for (int lane = 0; lane < kLanes; ++lane) {
-                const double first = first_pixel(lane);
-                const bool usable =
-                    !has_uneven_pixels() && math::is_finite(first) && !(some_left_out_ && (left_out_[0] >> lane & 1) != 0);
-                level_[lane] = usable ? first : channel_.camera_offset;
-                known_[lane] = math::given_background(usable ? (first - channel_.camera_offset) * gain_ : 0);
-            }
-            return;
-        case Subtracted::map:
-            for (int lane = 0; lane < kLanes; ++lane) {
-                known_[lane] = math::given_background(0);
-                level_[lane] = channel_.camera_offset;
-            }
-            return;
-        default: measure_background();
-        }
-    }
-
-    double first_pixel(int lane) const
-    {
-        return with_pixel_type<Scalar>(channel_.images.dtype, [&](auto zero) {
-            decltype(zero) pixel;
-            __builtin_memcpy(&pixel, crops_.template rows<decltype(zero)>(lane, 0, 1).first, sizeof pixel);
-            return static_cast<double>(pixel);
-        });
-    }
-
-    /// Electrons above the offset, where pixels differ.
-    LUMICROP_INLINE Real uneven_light(int64_t i) const
-    {
-        const math::Parts<Scalar> offset = math::in_parts<Scalar>(channel_.camera_offset);
-        const Real counts = offset_map_ ? raw_[i] - offset_map_.at(i) : (raw_[i] - Real(offset.high)) - Real(offset.low);
-        const Real gain =
-            gain_map_ ? gain_map_.at(i) * Real(static_cast<Scalar>(1 / channel_.em_gain)) : Real(static_cast<Scalar>(gain_));
-        return counts * gain;
-    }
-
-    /// The median of the border's pixels, in counts; in electrons where pixels differ.
-    void measure_background()
-    {
-        const int64_t n = math::border_size(channel_.height, channel_.width), n_sorted = n + n % 2;
-        Real stand_in(static_cast<Scalar>(__builtin_inf())), n_left_out(static_cast<Scalar>(n_sorted - n));
-        Real variances(0);
-        if (n_sorted > n) { // the first stand-in makes an odd number even
-            border_[n] = stand_in;
-            stand_in = Real(0) - stand_in;
-        }
-        for (int64_t i = 0; i < n; ++i) {
-            const int64_t at = place_on_border(i);
-            const Real value = has_uneven_pixels() ? uneven_light(at) : raw_[at];
-            const uint32_t bits = (some_padded_ != 0 ? padded_[at] : 0) | (some_masked_ != 0 ? masked_[at] : 0);
-            const typename Real::Mask out = mask_of<Real>(bits) | (value != value);
-            border_[i] = select(out, stand_in, value);
-            stand_in = select(out, Real(0) - stand_in, stand_in);
-            n_left_out = select(out, n_left_out + Real(1), n_left_out);
-            if (variance_map_) variances = variances + select(out, Real(0), variance_map_.at(at));
-        }
-        const Real infinite(static_cast<Scalar>(__builtin_inf()));
-        // The network is for registers in memory; its values are counted again below, so it sorts a copy's place: the border itself.
-        math::sort(border_, n_sorted);
-        alignas(64) Scalar low[kLanes], high[kLanes], out[kLanes], variance[kLanes];
-        border_[math::lower_middle(n_sorted)].store(low);
-        border_[math::upper_middle(n_sorted)].store(high);
-        n_left_out.store(out);
-        variances.store(variance);
-        alignas(64) double median[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const auto left = static_cast<int64_t>(out[lane]);
-            const math::Middle<double> middle = math::middle_of_rest(
-                math::Middle<double>{static_cast<double>(low[lane]), static_cast<double>(high[lane])}, left);
-            median[lane] = left == n_sorted ? (has_uneven_pixels() ? 0.0 : channel_.camera_offset)
-                                            : math::median_of_middle(middle.low, middle.high);
-            if (left == n_sorted) no_border_ |= 1u << lane;
-        }
-        alignas(64) Scalar below[kLanes], equal[kLanes];
-        if (channel_.background == Subtracted::corrected_median) {
-            alignas(64) Scalar narrow[kLanes];
-            for (int lane = 0; lane < kLanes; ++lane) narrow[lane] = static_cast<Scalar>(median[lane]);
-            const Real middle = Real::load(narrow);
-            Real n_below(0), n_equal(0);
-            for (int64_t i = 0; i < n_sorted; ++i) {
-                n_below = n_below + select((border_[i] < middle) & (border_[i] != Real(0) - infinite), Real(1), Real(0));
-                n_equal = n_equal + select(border_[i] == middle, Real(1), Real(0));
-            }
-            n_below.store(below);
-            n_equal.store(equal);
-        }
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const double n_border = static_cast<double>(n_sorted) - static_cast<double>(out[lane]);
-            const double step = gain_map_ ? 0 : gain_; // electrons a count
-            const double read = variance_map_ && n_border > 0
-                                    ? static_cast<double>(variance[lane]) / n_border / (channel_.em_gain * channel_.em_gain)
-                                    : read_variance_;
-            double value = has_uneven_pixels() ? median[lane] : (median[lane] - channel_.camera_offset) * gain_;
-            level_[lane] = median[lane];
-            if (channel_.background == Subtracted::corrected_median && (no_border_ >> lane & 1) == 0) {
-                const math::Ranks ranks{static_cast<double>(below[lane]), static_cast<double>(equal[lane]), n_border};
-                const double within = has_uneven_pixels() ? 0 : math::median_within_count(ranks) * step;
-                const double mean = math::mean_of_skewed(value + within, n_border, excess_, read + step * step / 12);
-                if (!has_uneven_pixels()) level_[lane] += (mean - value) / gain_;
-                value = mean;
-            }
-            const double variance_there = math::pixel_variance(value, read, excess_);
-            known_[lane] = math::median_background(value, variance_there, n_border);
-        }
-    }
-
-    // -- images ------------------------------------------------------------------------------------------------------
-
-    Level level() const
-    {
-        alignas(64) double background[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) background[lane] = known_[lane].value;
-        const Wide level = Wide::load(level_), known = Wide::load(background);
-        const Real high = level.rounded();
-        return {high, ((level - Wide::widened(high)) * Wide(gain_)).rounded(), known.rounded(),
-                (Wide(excess_) * known + Wide(variance_map_ ? 0.0 : read_variance_)).rounded()};
-    }
-
-    /// Electrons above the background, or what stands for it while that is fitted, and the variance of pixels without the model.
-    void find_light()
-    {
-        const auto [high, low, background, base] = level();
-        const Real gain(static_cast<Scalar>(gain_)), qe(static_cast<Scalar>(channel_.qe));
-        const Real per_variance(static_cast<Scalar>(1 / (channel_.em_gain * channel_.em_gain)));
-        const Real excess(static_cast<Scalar>(excess_));
-        if (has_uneven_pixels())
-            for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = uneven_light(i) - background;
-        else
-            for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = muladd(raw_[i] - high, gain, Real(0) - low);
-        variance_[0] = base;
-        if (background_map_)
-            for (int64_t i = 0; i < n_pixels_; ++i) light_[i] = light_[i] - background_map_.at(i) * qe;
-        if (!has_variances(channel_)) return;
-        for (int64_t i = 0; i < n_pixels_; ++i) {
-            variance_[i] = base;
-            if (variance_map_) variance_[i] = muladd(variance_map_.at(i), per_variance, variance_[i]);
-            if (background_map_) variance_[i] = muladd(background_map_.at(i) * qe, excess, variance_[i]);
-        }
-    }
-
-    CountedPixels<Real> counted() const
-    {
-        return {n_pixels_,
-                channel_.method == Method::aperture ? parts_
-                : psf_                              ? &psf_->weight(0)
-                                                    : raw_, // not looked at without a PSF
-                light_,
-                variance_,
-                has_variances(channel_) ? 1 : 0,
-                some_left_out_ ? left_out_ : nullptr};
-    }
-
     /// The PSF on every pixel, normalised over those that are not padding: masked ones hold light, too.
     void find_psf()
     {
@@ -464,35 +168,11 @@ private:
 
     static void widen(Real real, double (&to)[kLanes]) { WideLanes<Real>::widened(real).store(to); }
 
-    /// The part of each pixel within the aperture. Pixels that it does not touch are left out.
-    void cut_out()
-    {
-        const math::RotationOf<double> turn = math::rotation(channel_.aperture_theta_deg);
-        auto* const parts = reinterpret_cast<Scalar*>(parts_);
-        if (!some_left_out_)
-            for (int64_t i = 0; i < n_pixels_; ++i) left_out_[i] = 0;
-        some_left_out_ = true;
-        cut_short_ = 0;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const math::Aperture aperture{column_[lane], row_[lane],          turn.cosine,
-                                          turn.sine,     channel_.aperture_x, channel_.aperture_y};
-            double area = 0; // that is not padding
-            for (int64_t row = 0, i = 0; row < channel_.height; ++row)
-                for (int64_t column = 0; column < channel_.width; ++column, ++i) {
-                    const double part = aperture.part_of_pixel(static_cast<double>(column), static_cast<double>(row));
-                    parts[i * kLanes + lane] = static_cast<Scalar>(part);
-                    left_out_[i] |= static_cast<uint32_t>(part == 0) << lane;
-                    if (some_padded_ == 0 || (padded_[i] >> lane & 1) == 0) area += part;
-                }
-            cut_short_ |= static_cast<uint32_t>(aperture.is_cut_short(area) && area == area) << lane;
-        }
-    }
-
     /// The sum of the pixels above the background; all of each, or its part within the aperture.
     template <bool kWhole>
     void add_up(Outcomes<kLanes>& outcomes)
     {
-        const math::PartSums<Real> sums = math::part_sums<kWhole, Real>(counted());
+        const math::PartSums<Real> sums = math::part_sums<kWhole, Real>(counted(psf_ ? &psf_->weight(0) : nullptr));
         alignas(64) double electrons[kLanes], pixels[kLanes], squared[kLanes], variances[kLanes], measured[kLanes];
         widen(sums.electrons, electrons);
         widen(sums.pixels, pixels);
@@ -530,24 +210,6 @@ private:
         (Wide::widened(sum.value()) * Wide::load(enclosed_)).store(enclosed_);
     }
 
-    /// Sum of `part(pixel)` over the pixels that count of those that the background was measured on.
-    template <class Part>
-    Real measured_on(Part part) const
-    {
-        Real sum(0);
-        if (!measures(channel_)) return sum;
-        const int64_t n = math::border_size(channel_.height, channel_.width);
-        for (int64_t i = 0; i < n; ++i) {
-            const int64_t at = place_on_border(i);
-            Real one = part(at);
-            if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
-            if (channel_.method == Method::filter && some_padded_ != 0)
-                one = select(mask_of<Real>(padded_[at]), Real(0), one);
-            sum = sum + select(raw_[at] == raw_[at], one, Real(0));
-        }
-        return sum;
-    }
-
     void estimate(const Job& job, Outcomes<kLanes>& outcomes)
     {
         if (is_fitted())
@@ -559,7 +221,7 @@ private:
     template <bool kFitted>
     void estimate(const Job& job, Outcomes<kLanes>& outcomes)
     {
-        const CountedPixels<Real> pixels = counted();
+        const CountedPixels<Real> pixels = counted(psf_ ? &psf_->weight(0) : nullptr);
         const Real excess(static_cast<Scalar>(excess_));
         const bool iterates = channel_.method == Method::optimal || channel_.method == Method::mle;
         math::Square<Real> normal;
@@ -704,17 +366,6 @@ private:
             value[lane] = math::not_a_number();
     }
 
-    double mean_read_variance(int lane) const
-    {
-        double sum = 0, n = 0;
-        for (int64_t i = 0; i < n_pixels_; ++i) {
-            if (some_left_out_ && (left_out_[i] >> lane & 1) != 0) continue;
-            sum += static_cast<double>(reinterpret_cast<const Scalar*>(&variance_map_.at(i))[lane]);
-            n += 1;
-        }
-        return sum / n / (channel_.em_gain * channel_.em_gain);
-    }
-
     /// Results of the lanes from `first` on, of which keep() takes those that are computed now.
     template <class Value>
     void set(Outcomes<kLanes>&, int first, Value electrons, Value background, const math::CertaintyOf<Value>& certainty)
@@ -813,29 +464,10 @@ private:
         return false;
     }
 
-    const Channel& channel_;
-    const int64_t n_pixels_;
-    Crops<kLanes> crops_;
-    Tile<Real> tile_;
-    Real* const raw_;      // counts
-    Real* const light_;    // electrons above the level
-    Real* const variance_; // of a pixel without the model, one for all where no map says otherwise
-    Real* const border_;
-    uint32_t* const zeros_; // words of a bit a lane, a word a pixel
-    uint32_t* const padded_;
-    uint32_t* const masked_;
-    uint32_t* const left_out_;
-    Real* const parts_; // of pixels, within the aperture
-    CameraMap<Real> offset_map_, gain_map_, variance_map_, bad_pixels_, background_map_;
     std::optional<PsfImages<Real>> psf_;
     std::optional<SeparableFit<Real>> separable_;
     uint32_t lanes_ = 0; // whose detections are computed now
     bool by_images_ = true;
-    const double excess_, gain_, read_variance_; // F^2; electrons before multiplication a count; of reading, likewise
-    uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0, cut_short_ = 0; // lanes
-    bool some_left_out_ = false;
-    math::KnownBackground known_[kLanes]; // while it is fitted: the level that it is fitted above
-    alignas(64) double level_[kLanes];    // what is subtracted from each pixel [counts]
     Details<kLanes> details_;
     struct
     {
@@ -843,7 +475,7 @@ private:
             background_sigma[kLanes], background_pixels[kLanes], chi2[kLanes];
     } new_;
     alignas(64) double denominator_[kLanes];
-    alignas(64) double column_[kLanes], row_[kLanes], enclosed_[kLanes], psf_sum_[kLanes];
+    alignas(64) double enclosed_[kLanes], psf_sum_[kLanes];
 };
 
 } // namespace kernel

@@ -52,7 +52,7 @@ inline bool has_maps(const Channel& channel)
 }
 
 /// Whether pixels are added up, not compared with the PSF.
-inline bool adds_up(Method method)
+constexpr bool adds_up(Method method)
 {
     return method == Method::sum || method == Method::aperture;
 }
