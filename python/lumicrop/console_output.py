@@ -141,7 +141,7 @@ _FLAGS = {
 
 
 def _unit(detail: str) -> str:
-    return DETAILS[detail].unit.replace("/", " per ")
+    return DETAILS[detail].unit + (" per px" if detail == "background_sigma" else "")
 
 
 def show_summary(console: Console, settings: Settings, summary: Mapping[str, Any]) -> None:

@@ -68,7 +68,9 @@ class Detail:
 
     Attributes
     ----------
-    means, unit : str
+    means : str
+    unit : str
+        Of its column. A background is per pixel without saying so, as ThunderSTORM's is.
     type : str
         NumPy's name of its type.
     of_noise : bool
@@ -93,7 +95,7 @@ class Detail:
 #: What a run may be asked for, by the names of `lumicrop.Result`.
 DETAILS = {
     "photons_sigma": Detail("standard error of the photons", "photon", of_noise=True),
-    "background_sigma": Detail("standard error of the background", "photon/px", of_noise=True),
+    "background_sigma": Detail("standard error of the background per pixel", "photon", of_noise=True),
     "chi2": Detail("squared deviations over their variance, by degrees of freedom", of_noise=True, of_model=True),
     "log_likelihood_ratio": Detail("twice the logarithm of the likelihood ratio", of_noise=True, of_model=True),
     "enclosed": Detail("fraction of the PSF that lies on the crop", of_psf=True),
