@@ -381,6 +381,16 @@ def test_a_gain_is_that_before_multiplication_where_an_em_gain_is_said_with_it(s
     np.testing.assert_array_equal(data["lumicrop_photons_sigma"], expected["photons_sigma"])
 
 
+@pytest.mark.parametrize("method", ["sum", "filter"])
+def test_an_em_gain_that_is_said_divides_also_where_noise_does_not_matter(method, sample, files):
+    data = integrated(*files, method=method, size=SIZE, gain=12.0, em_gain=300.0)
+    expected, _ = counted_directly(sample, ("photons", "background_photons"), method=method, gain=12.0, em_gain=300.0)
+    np.testing.assert_array_equal(data["lumicrop_photons"], expected["photons"])
+    np.testing.assert_array_equal(data["lumicrop_background"], expected["background_photons"])
+    behind = integrated(*files, method=method, size=SIZE, gain=0.04)
+    np.testing.assert_allclose(data["lumicrop_photons"], behind["lumicrop_photons"], rtol=1e-4, atol=1e-3)
+
+
 def test_where_noise_does_not_matter_an_em_gain_of_the_metadata_changes_nothing(tmp_path):
     sample, files = em_sample(tmp_path)
     data = integrated(*files, method="sum", size=SIZE)
