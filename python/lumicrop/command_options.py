@@ -247,7 +247,7 @@ MemoryBudget = Annotated[
     int,
     _option(
         "Memory of the GPU to take, such as 4G or 500M; 0: half of what is free.",
-        parser=value.bytes,
+        parser=value.memory,
         metavar="BYTES",
         **_PLACE,
     ),

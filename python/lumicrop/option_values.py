@@ -20,7 +20,7 @@ def size(text: str) -> tuple[int, int]:
         raise typer.BadParameter(f"{text!r} is not a size: write 9, or 9x11 for rows x columns") from None
 
 
-def bytes(text: str | int) -> int:
+def memory(text: str | int) -> int:
     """``0``, ``500M`` or ``1.5G``, in powers of 1024."""
     amount = re.fullmatch(r"(\d+|\d+\.\d+) ?([KMGT]?)(I?B)?", str(text).upper())
     if amount is None:
