@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import methods
 from ._abi import InvalidArgument, check, defaults, ffi, lib
 from ._arrays import COLUMN_TYPES, REAL_TYPES, WHOLE_TYPES, Call
 from ._context import chosen
 
-METHODS = {"filter": lib.LUMICROP_FILTER, "sum": lib.LUMICROP_SUM, "joint": lib.LUMICROP_JOINT,
-           "optimal": lib.LUMICROP_OPTIMAL, "mle": lib.LUMICROP_MLE, "aperture": lib.LUMICROP_APERTURE}
-BACKGROUNDS = {"border_median": lib.LUMICROP_BACKGROUND_BORDER_MEDIAN,
-               "corrected_median": lib.LUMICROP_BACKGROUND_CORRECTED_MEDIAN, "column": lib.LUMICROP_BACKGROUND_COLUMN,
-               "map": lib.LUMICROP_BACKGROUND_MAP, "fitted": lib.LUMICROP_BACKGROUND_FITTED}
+METHODS = {name: getattr(lib, f"LUMICROP_{name.upper()}") for name in methods.METHODS}
+BACKGROUNDS = {name: getattr(lib, f"LUMICROP_BACKGROUND_{name.upper()}") for name in methods.BACKGROUNDS}
 MODELS = {"isogauss": lib.LUMICROP_ISOGAUSS, "gauss": lib.LUMICROP_GAUSS, "spline": lib.LUMICROP_SPLINE}
 PADDINGS = {"zeros": lib.LUMICROP_PADDING_ZEROS, "geometry": lib.LUMICROP_PADDING_GEOMETRY,
             "none": lib.LUMICROP_PADDING_NONE}
@@ -207,7 +205,7 @@ def used_columns(channels: list[Channel], columns: dict, wants_psf: bool = False
         if channel.gathered:
             used |= {"frame"}
         method = channel.method.lower()
-        if (channel.background or ("column" if method == "filter" else "")).lower() == "column":
+        if (channel.background or methods.METHODS[method].backgrounds[0]).lower() == "column":
             used |= {"os_fit"}
         if channel.background_map is not None:
             used |= {"frame"}

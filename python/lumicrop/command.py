@@ -71,10 +71,18 @@ def integrate(
     size: option.CropSize = None,
     pixel_nm: option.PixelNm = None,
     gain: option.Gain = None,
+    em_gain: option.EmGain = None,
     offset: option.Offset = None,
+    read_noise: option.ReadNoise = None,
     qe: option.Qe = None,
+    saturation: option.Saturation = None,
+    offset_map: option.OffsetMap = None,
+    gain_map: option.GainMap = None,
+    read_variance_map: option.ReadVarianceMap = None,
+    bad_pixels: option.BadPixels = None,
     sigma_nm: option.SigmaNm = None,
-    background: option.KnownBackground = None,
+    background: option.ForBackground = None,
+    background_map: option.BackgroundMap = None,
     spline: option.Spline = None,
     columns: option.Columns = None,
     unit: option.Unit = None,
@@ -83,6 +91,7 @@ def integrate(
     first_frame: option.FirstFrame = None,
     swap_xy: option.SwapXY = None,
     padding: option.Padding = None,
+    details: option.Details = None,
     strict: option.Strict = False,
     check_origin: option.CheckOrigin = True,
     check_camera: option.CheckCamera = True,
@@ -101,9 +110,10 @@ def integrate(
     """Count the photons of every detection of TABLE in MOVIE.
 
     Writes the table again with columns added: lumicrop_photons (photons), lumicrop_background (photons per pixel),
-    lumicrop_psf_sum and lumicrop_denominator (filter only), lumicrop_neighbours, lumicrop_flags, lumicrop_reason. Every
-    column of the input is kept. A detection that cannot be counted is kept with NaN and the reason. Beside it: a picture,
-    and a file of settings by which the run can be repeated (--settings).
+    lumicrop_psf_sum and lumicrop_denominator (filter only), lumicrop_photons_sigma (joint, optimal, mle) and other
+    --details, lumicrop_neighbours, lumicrop_flags, lumicrop_reason. Every column of the input is kept. A detection
+    that cannot be counted is kept with NaN and the reason. Beside it: a picture, and a file of settings by which the
+    run can be repeated (--settings).
     """
     with _one_line_errors(debug, as_json):
         from .integrate_command import Outputs, run  # h5py, pandas and tifffile take a second to load
@@ -111,9 +121,12 @@ def integrate(
         from .settings_file import read_settings
 
         request = Request(
-            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
-            background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy, padding=padding, spline=spline, columns=columns,
-            unit=unit, first_pixel_at=first_pixel_at,
+            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
+            read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+            read_variance_map=read_variance_map, bad_pixels=bad_pixels, sigma_nm=sigma_nm, background=background,
+            background_map=background_map, origin=origin,
+            first_frame=first_frame, swap_xy=swap_xy, padding=padding, spline=spline, columns=columns, unit=unit,
+            first_pixel_at=first_pixel_at, details=details,
         )  # fmt: skip
         if settings is not None:
             saved = read_settings(settings)
@@ -136,16 +149,25 @@ def inspect(
     size: option.CropSize = None,
     pixel_nm: option.PixelNm = None,
     gain: option.Gain = None,
+    em_gain: option.EmGain = None,
     offset: option.Offset = None,
+    read_noise: option.ReadNoise = None,
     qe: option.Qe = None,
+    saturation: option.Saturation = None,
+    offset_map: option.OffsetMap = None,
+    gain_map: option.GainMap = None,
+    read_variance_map: option.ReadVarianceMap = None,
+    bad_pixels: option.BadPixels = None,
     sigma_nm: option.SigmaNm = None,
-    background: option.KnownBackground = None,
+    background: option.ForBackground = None,
+    background_map: option.BackgroundMap = None,
     columns: option.Columns = None,
     unit: option.Unit = None,
     origin: option.Origin = None,
     first_pixel_at: option.FirstPixelAt = None,
     first_frame: option.FirstFrame = None,
     swap_xy: option.SwapXY = None,
+    details: option.Details = None,
     check_origin: option.CheckOrigin = True,
     check_camera: option.CheckCamera = True,
     as_json: option.Json = False,
@@ -157,9 +179,12 @@ def inspect(
         from .request import Request
 
         request = Request(
-            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
-            background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy, columns=columns, unit=unit,
-            first_pixel_at=first_pixel_at,
+            method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
+            read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+            read_variance_map=read_variance_map, bad_pixels=bad_pixels, sigma_nm=sigma_nm, background=background,
+            background_map=background_map, origin=origin,
+            first_frame=first_frame, swap_xy=swap_xy, columns=columns, unit=unit,
+            first_pixel_at=first_pixel_at, details=details,
         )  # fmt: skip
         checks = {"check_origin": check_origin, "check_camera": check_camera}
         run(movie, table, request, **checks, as_json=as_json, console=terminal())
@@ -231,7 +256,7 @@ def simulate(
     gain: option.TrueGain = 0.5,
     offset: option.TrueOffset = 100.0,
     qe: option.TrueQe = 1.0,
-    read_noise: option.ReadNoise = 1.5,
+    read_noise: option.TrueReadNoise = 1.5,
     seed: option.Seed = 1,
     overwrite: option.Overwrite = False,
     quiet: option.Quiet = False,

@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-def _size(text: str) -> tuple[int, int]:
-    """``9`` or ``9x11``: rows and columns."""
-    rows, _, columns = text.lower().partition("x")
-    try:
-        return int(rows), int(columns or rows)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a size: write 9, or 9x11 for rows x columns") from None
+from . import option_values as value
+from .methods import BACKGROUNDS, DETAILS, METHODS
 
 
-def _bytes(text: str | int) -> int:
-    """``0``, ``500M`` or ``1.5G``, in powers of 1024."""
-    amount = re.fullmatch(r"(\d+|\d+\.\d+) ?([KMGT]?)(I?B)?", str(text).upper())
-    if amount is None:
-        raise typer.BadParameter(f"{text!r} is not an amount of memory: write 500M, 4G, or a number of bytes")
-    return round(float(amount[1]) * 1024 ** " KMGT".index(amount[2] or " "))
-
-
-def _one_of(*words: str) -> Callable[[str | None], str | None]:
-    def check(word: str | None) -> str | None:
-        if word is not None and word.lower() not in words:
-            raise typer.BadParameter(f"{word!r} is not one of {', '.join(words)}")
-        return word.lower() if word is not None else None
-
-    return check
-
-
-def _pixel(text: str) -> float | tuple[float, float]:
-    """``100``, or ``127x117``: rows, then columns."""
-    first, sign, second = text.lower().partition("x")
-    try:
-        return (float(first), float(second)) if sign else float(first)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no pixel size: write 100, or 127x117 for height x width") from None
-
-
-def _columns(text: str) -> dict[str, str]:
-    """``x=x_px,y=y_px,frame=t``; a name with a comma in it is put in double quotes."""
-    try:
-        pairs = [cell.partition("=") for cell in next(csv.reader([text], skipinitialspace=True, strict=True))]
-    except (csv.Error, StopIteration):
-        pairs = []
-    columns = {
-        quantity.strip(): name.strip() for quantity, sign, name in pairs if sign and quantity.strip() and name.strip()
-    }
-    if not pairs or len(columns) != len(pairs):
-        raise typer.BadParameter(f"{text!r} is no list of columns: write x=NAME,y=NAME,frame=NAME")
-    return columns
+def _list_of(pairs: Iterable[tuple[str, str]]) -> str:
+    """``name: what; name: what``."""
+    return "; ".join(f"{name}: {what}" for name, what in pairs)
 
 
 def _option(help: str, *names: str, **settings: object) -> object:
@@ -75,7 +32,7 @@ _REPEAT, _COUNTING, _CAMERA, _READING, _PLACE, _OUTPUT = (
 
 # What several commands have
 
-_SIZE = {"parser": _size, "metavar": "N or ROWSxCOLUMNS"}
+_SIZE = {"parser": value.size, "metavar": "N or ROWSxCOLUMNS"}
 Overwrite = Annotated[bool, _option("Replace output that exists.", "--overwrite", **_OUTPUT)]
 Quiet = Annotated[bool, _option("Print nothing but errors.", "--quiet", "-q", **_OUTPUT)]
 Debug = Annotated[bool, _option("Show where in the program an error arose.", "--debug", **_OUTPUT)]
@@ -108,14 +65,14 @@ Columns = Annotated[
     _option(
         "Which column is what, for tables of no known program: x=NAME,y=NAME,frame=NAME,... (also z, sigma or sigma_x and "
         "sigma_y, angle, background, photons).",
-        parser=_columns,
+        parser=value.columns,
         metavar="x=NAME,y=NAME,...",
         **_READING,
     ),
 ]
 Unit = Annotated[
     str | None,
-    _option("With --columns: unit of positions and widths: px, nm.", callback=_one_of("px", "nm"), **_READING),
+    _option("With --columns: unit of positions and widths: px, nm.", callback=value.one_of(("px", "nm")), **_READING),
 ]
 FirstPixelAt = Annotated[
     float | None,
@@ -133,16 +90,17 @@ Out = Annotated[
 Method = Annotated[
     str | None,
     _option(
-        "filter: projection on the fitted PSF; sum: pixels above the median of the crop's border. Default: filter.",
-        callback=_one_of("filter", "sum"),
+        _list_of((name, each.means) for name, each in METHODS.items()) + f". Default: {next(iter(METHODS))}.",
+        callback=value.one_of(METHODS),
         **_COUNTING,
     ),
 ]
 Model = Annotated[
     str | None,
     _option(
-        "PSF of the filter: isogauss, gauss, spline. Default: gauss when the table has two widths, else isogauss.",
-        callback=_one_of("isogauss", "gauss", "spline"),
+        "PSF of all methods but sum: isogauss, gauss, spline. Default: gauss when the table has two widths, else "
+        "isogauss.",
+        callback=value.one_of(("isogauss", "gauss", "spline")),
         **_COUNTING,
     ),
 ]
@@ -154,12 +112,43 @@ PixelNm = Annotated[
     object,
     _option(
         "Pixel size in nm; HEIGHTxWIDTH where they differ. Default: from metadata.",
-        parser=_pixel,
+        parser=value.pixel,
         metavar="NM or NMxNM",
         **_CAMERA,
     ),
 ]
-Gain = Annotated[float | None, _option("Electrons per count. Default: from metadata, else 1 (assumed).", **_CAMERA)]
+Gain = Annotated[
+    float | None,
+    _option(
+        "Electrons per count: with --em-gain before, without it behind the multiplication. Default: from metadata, "
+        "else 1 (assumed).",
+        **_CAMERA,
+    ),
+]
+EmGain = Annotated[
+    float | None,
+    _option(
+        "Mean multiplication of the electrons, by which the gain is divided. Default: where noise matters, from "
+        "metadata, else 1 (assumed).",
+        **_CAMERA,
+    ),
+]
+ReadNoise = Annotated[
+    float | None,
+    _option("Read noise in electrons. Default: 0 (assumed, where noise matters).", "--read-noise", **_CAMERA),
+]
+Saturation = Annotated[
+    float | None, _option("Counts from which a pixel is saturated, which is flagged. Default: none is.", **_CAMERA)
+]
+OffsetMap, GainMap, ReadVarianceMap, BadPixels = (
+    Annotated[str | None, _option(f"{what}; .npy or TIFF of the frame's size.", name, metavar="FILE", **_CAMERA)]
+    for name, what in (
+        ("--offset-map", "Counts without light of each pixel, instead of --offset; NaN masks it"),
+        ("--gain-map", "Electrons per count of each pixel, before multiplication, instead of --gain; NaN masks it"),
+        ("--read-variance-map", "Variance of each pixel's read-out [e-^2], instead of --read-noise; NaN masks it"),
+        ("--bad-pixels", "Pixels to leave out: true, or not 0"),
+    )
+)
 Offset = Annotated[
     float | None, _option("Counts of a pixel without light. Default: from metadata, else 0 (assumed).", **_CAMERA)
 ]
@@ -169,12 +158,38 @@ Qe = Annotated[
 SigmaNm = Annotated[
     float | None, _option("Width of the PSF in nm, for every detection. Default: the table's widths.", **_COUNTING)
 ]
-KnownBackground = Annotated[
-    float | None,
+ForBackground = Annotated[
+    object,
     _option(
-        "Background in photons per pixel, for every detection of the filter. Default: the table's column.",
+        "Background: a number of photons per pixel for every detection, or how it is found: "
+        + _list_of((name.replace("_", "-"), means) for name, means in BACKGROUNDS.items())
+        + ". Default: "
+        + _list_of((name, each.backgrounds[0].replace("_", "-")) for name, each in METHODS.items())
+        + ".",
         "--background",
+        parser=value.background,
+        metavar="PHOTONS or WORD",
         **_COUNTING,
+    ),
+]
+BackgroundMap = Annotated[
+    str | None,
+    _option(
+        "Map of the background in photons per pixel, .npy or TIFF: one frame, or one for each frame of the movie. "
+        "Implies --background map.",
+        metavar="FILE",
+        **_COUNTING,
+    ),
+]
+Details = Annotated[
+    object,
+    _option(
+        f"Columns to write besides: {', '.join(DETAILS)}; all: those that the method tells. Default: photons_sigma for "
+        + ", ".join(name for name, each in METHODS.items() if each.has_errors)
+        + ", else none.",
+        parser=value.details,
+        metavar="NAME,NAME,...",
+        **_OUTPUT,
     ),
 ]
 Spline = Annotated[
@@ -185,7 +200,7 @@ Origin = Annotated[
     str | None,
     _option(
         "What coordinate 0 is: first_pixel (its centre), pixel_corner. Default: by the table's format.",
-        callback=_one_of("first_pixel", "pixel_corner"),
+        callback=value.one_of(("first_pixel", "pixel_corner")),
         **_READING,
     ),
 ]
@@ -214,13 +229,17 @@ Padding = Annotated[
     str | None,
     _option(
         "Pixels of a crop that are no data: geometry (beyond the frame), zeros, none. Default: geometry.",
-        callback=_one_of("geometry", "zeros", "none"),
+        callback=value.one_of(("geometry", "zeros", "none")),
         **_COUNTING,
     ),
 ]
 Backend = Annotated[
     str,
-    _option("auto (a GPU when one works, else the CPU), cpu, cuda.", callback=_one_of("auto", "cpu", "cuda"), **_PLACE),
+    _option(
+        "auto (a GPU when one works, else the CPU), cpu, cuda.",
+        callback=value.one_of(("auto", "cpu", "cuda")),
+        **_PLACE,
+    ),
 ]
 Threads = Annotated[int, _option("CPU threads; 0: automatic.", min=0, **_PLACE)]
 Device = Annotated[int, _option("Number of the GPU; -1: automatic.", min=-1, **_PLACE)]
@@ -228,7 +247,7 @@ MemoryBudget = Annotated[
     int,
     _option(
         "Memory of the GPU to take, such as 4G or 500M; 0: half of what is free.",
-        parser=_bytes,
+        parser=value.memory,
         metavar="BYTES",
         **_PLACE,
     ),
@@ -279,5 +298,5 @@ TruePixelNm = Annotated[float, _option("Pixel size in nm.")]
 TrueGain = Annotated[float, _option("Electrons per count.")]
 TrueOffset = Annotated[float, _option("Counts of a pixel without light.")]
 TrueQe = Annotated[float, _option("Quantum efficiency.")]
-ReadNoise = Annotated[float, _option("Standard deviation of the read noise in electrons.")]
+TrueReadNoise = Annotated[float, _option("Standard deviation of the read noise in electrons.")]
 Seed = Annotated[int, _option("The same seed gives the same movie.")]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
+from .methods import DETAILS
 from .movies import Movie
 from .run_summary import assumed_names, percentiles_text
 from .settings import Setting, Settings, number_text
@@ -22,6 +23,14 @@ _LABELS = {
     "gain": ("gain", "e-/ADU"),
     "em_gain": ("EM gain", ""),
     "offset": ("camera offset", "ADU"),
+    "read_noise": ("read noise", "e-"),
+    "saturation": ("saturation", "ADU"),
+    "offset_map": ("map of offsets", ""),
+    "gain_map": ("map of gains", ""),
+    "read_variance_map": ("map of read-out variances", ""),
+    "bad_pixels": ("bad pixels", ""),
+    "background_map": ("map of the background", ""),
+    "details": ("written besides", ""),
     "qe": ("quantum efficiency", ""),
     "sigma": ("PSF sigma", "nm"),
     "background": ("background", "photon/px"),
@@ -44,6 +53,10 @@ def value_text(name: str, setting: Setting) -> str:
         return "of each detection"
     if value is True:
         return "yes"
+    if name == "background" and isinstance(value, str):
+        return value.replace("_", " ")
+    if name == "details":
+        return ", ".join(value)
     if name == "size":
         value = f"{value[0]} x {value[1]}"
     elif isinstance(value, (float, tuple)):
@@ -119,6 +132,18 @@ def show_warnings(console: Console, warnings: Sequence[str]) -> None:
         console.print(f"[yellow]warning:[/yellow] {as_text(warning)}", soft_wrap=True)
 
 
+#: Flags that only some cameras and methods raise, as a person reads them after a number of detections.
+_FLAGS = {
+    "MASKED": "have a masked pixel in their crop",
+    "SATURATED": "have a saturated pixel in their crop: their photons are too few",
+    "NOT_CONVERGED": "have a fit that did not come to rest",
+}
+
+
+def _unit(detail: str) -> str:
+    return DETAILS[detail].unit + (" per px" if detail == "background_sigma" else "")
+
+
 def show_summary(console: Console, settings: Settings, summary: Mapping[str, Any]) -> None:
     """What came of the run."""
     grid = Grid(box=None, show_header=False, pad_edge=False)
@@ -130,10 +155,16 @@ def show_summary(console: Console, settings: Settings, summary: Mapping[str, Any
         grid.add_row("", f"[yellow]{detections['truncated']:,} have a crop that reaches beyond the frame[/yellow]")
     if detections["with_neighbours"]:
         grid.add_row("", f"[yellow]{detections['with_neighbours']:,} have a neighbour within their crop[/yellow]")
+    for flag, words in _FLAGS.items():
+        if summary["flags"].get(flag):
+            grid.add_row("", f"[yellow]{summary['flags'][flag]:,} {words}[/yellow]")
     grid.add_row("frames read", f"{speed['frames_read']:,}")
     if summary["photons"]:
         grid.add_row("photons, 5/50/95 %", percentiles_text(summary["photons"], ",.1f"))
         grid.add_row("background, 5/50/95 %", f"{percentiles_text(summary['background'], '.4g')} photon per px")
+    for name, percentiles in summary["details"].items():
+        words = f"{as_text(name.replace('_', ' '))}, 5/50/95 %"
+        grid.add_row(words, f"{percentiles_text(percentiles, '.4g')} {_unit(name)}".rstrip())
     if summary["photons_over_table"]:
         grid.add_row("photons / the table's own, 5/50/95 %", percentiles_text(summary["photons_over_table"], ".4f"))
     if speed["crops_per_second_computing"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,18 @@ def integrate_movie(
     size: int | tuple[int, int] | None = None,
     pixel_nm: float | tuple[float, float] | None = None,
     gain: float | None = None,
+    em_gain: float | None = None,
     offset: float | None = None,
+    read_noise: float | None = None,
     qe: float | None = None,
+    saturation: float | None = None,
+    offset_map: Any = None,
+    gain_map: Any = None,
+    read_variance_map: Any = None,
+    bad_pixels: Any = None,
     sigma_nm: float | None = None,
-    background: float | None = None,
+    background: float | str | None = None,
+    background_map: Any = None,
     spline: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
     unit: str | None = None,
@@ -52,6 +60,7 @@ def integrate_movie(
     first_frame: int | None = None,
     swap_xy: bool = False,
     padding: str | None = None,
+    details: str | Sequence[str] | None = None,
     strict: bool = False,
     check_origin: bool = True,
     check_camera: bool = True,
@@ -71,24 +80,40 @@ def integrate_movie(
         whose blocks are read one at a time, or zarr's.
     table : str, pathlib.Path, pandas.DataFrame or Table
         Whatever `read_table` reads. A data frame needs `columns`, `unit`, `origin` and `first_frame`.
-    method : {"filter", "sum"}, default "filter"
-        Projection on the fitted PSF, or the sum over the border's median.
+    method : {"filter", "sum", "joint", "optimal", "mle"}, default "filter"
+        Projection on the fitted PSF; sum of the pixels above the background; photons and background by least squares,
+        by least squares weighted by the pixels' noise, or by the maximum of the likelihood: see `Channel`.
     model : {"isogauss", "gauss", "spline"}, optional
-        PSF of the filter; default: ``"gauss"`` where the table has two widths, else ``"isogauss"``.
+        PSF of all methods but ``"sum"``; default: ``"gauss"`` where the table has two widths, else ``"isogauss"``.
     size : int or tuple of int, optional
         Rows and columns of a crop [px]; default: 2 ceil(3 sigma) + 1, at least 5.
     pixel_nm : float or tuple of float, optional
         Pixel size [nm]; a pair is (y, x).
     gain : float, optional
-        [e-/ADU]; default: the metadata's, else 1.
+        [e-/ADU], with `em_gain` before multiplication, without it behind; default: the metadata's, else 1.
+    em_gain : float, optional
+        Mean multiplication of electrons, at least 1, by which `gain` is divided; default, where noise matters: the
+        metadata's, else 1.
     offset : float, optional
         Camera offset [ADU]; default: the metadata's, else 0.
+    read_noise : float, optional
+        Standard deviation of the read-out [e-], after multiplication; default: 0.
     qe : float, optional
         Quantum efficiency; default: 1.
+    saturation : float, optional
+        Raw counts [ADU] from which a pixel is saturated, which is flagged; default: none is.
+    offset_map, gain_map, read_variance_map : str, pathlib.Path or array_like of float, shape (height, width), optional
+        Of each pixel [ADU], [e-/ADU] before multiplication, [e-^2], instead of `offset`, `gain` and `read_noise`: an
+        ``.npy`` or TIFF file, or an array. NaN masks its pixel.
+    bad_pixels : str, pathlib.Path or array_like of bool or int, shape (height, width), optional
+        Not 0 masks the pixel.
     sigma_nm : float, optional
         Width of the PSF [nm] for every detection; default: the table's widths.
-    background : float, optional
-        Background [photon/px] for every detection of the filter; default: the table's column.
+    background : float or {"border_median", "corrected_median", "column", "map", "fitted"}, optional
+        A background [photon/px] for every detection, or how it is found, see `Channel`; default: ``"column"`` (the
+        table's) for ``"filter"``, ``"border_median"`` for ``"sum"``, else ``"fitted"``.
+    background_map : str, pathlib.Path or array, shape (height, width) or (n_frames, height, width), optional
+        Background of each pixel [photon/px]; implies ``background="map"``. One of each frame is read a part at a time.
     spline : str or pathlib.Path, optional
         Measured PSF: ``.npz`` with ``tx``, ``ty``, ``tz`` [nm] and ``coefficients``; implies ``model="spline"``.
     columns, unit, first_pixel_at
@@ -101,6 +126,11 @@ def integrate_movie(
         Take the table's x for y and its y for x.
     padding : {"geometry", "zeros", "none"}, default "geometry"
         Pixels of a crop that are no data.
+    details : str or sequence of str, optional
+        Columns to add besides, see `Result`: ``"photons_sigma"``, ``"background_sigma"``, ``"chi2"``,
+        ``"log_likelihood_ratio"``, ``"enclosed"``, ``"photons_total"``, ``"background_pixels"``, ``"iterations"``; or
+        ``"all"`` that the method tells. Default: ``"photons_sigma"`` for ``"joint"``, ``"optimal"`` and ``"mle"``,
+        which always have it; else none.
     strict : bool, default False
         Refuse a table with a row that cannot have photons.
     check_origin : bool, default True
@@ -118,9 +148,10 @@ def integrate_movie(
     -------
     pandas.DataFrame
         Every column of the table, in its order of rows, and ``lumicrop_photons`` [photon], ``lumicrop_background``
-        [photon/px], ``lumicrop_psf_sum`` and ``lumicrop_denominator`` (filter), ``lumicrop_neighbours``,
-        ``lumicrop_flags`` and ``lumicrop_reason`` (why there are no photons; empty where there are). Attribute
-        ``attrs["lumicrop"]``: the settings that were used, as ``{name: {"value", "source", "assumed"}}``.
+        [photon/px], ``lumicrop_psf_sum`` and ``lumicrop_denominator`` (filter), ``lumicrop_`` and the name of each of
+        `details`, ``lumicrop_neighbours``, ``lumicrop_flags`` and ``lumicrop_reason`` (why there are no photons;
+        empty where there are). Attribute ``attrs["lumicrop"]``: the settings that were used, as ``{name: {"value",
+        "source", "assumed"}}``.
 
     Raises
     ------
@@ -143,8 +174,12 @@ def integrate_movie(
     if pixel_nm is not None:
         pixel_nm = _pair("pixel_nm", pixel_nm, float)
     request = Request(
-        method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, offset=offset, qe=qe, sigma_nm=sigma_nm,
-        background=background, origin=origin, first_frame=first_frame, swap_xy=swap_xy or None, padding=padding, spline=spline,
+        method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
+        read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+        read_variance_map=read_variance_map, bad_pixels=bad_pixels,
+        sigma_nm=sigma_nm, background=background, background_map=background_map, origin=origin, first_frame=first_frame,
+        swap_xy=swap_xy or None, padding=padding, spline=spline,
+        details=(details,) if isinstance(details, str) else None if details is None else tuple(details),
     )  # fmt: skip
     for source, what in ((movie, "movie"), (table, "table")):
         if isinstance(source, (str, Path)):

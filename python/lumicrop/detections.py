@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy
 
+from .background_settings import background_kind
 from .settings import Settings
 from .tables import Table
 from .tables.table import NO_FRAME
@@ -62,7 +63,8 @@ def detections_of(table: Table, settings: Settings) -> Detections:
         table.to_px(y, pixel_y) - corner,
         sigma_x_px,
         sigma_y_px,
-        {} if settings.method.value == "sum" else _columns(table, settings, x, y, sigma_x, sigma_y),
+        _background(table, settings)
+        | ({} if settings.model.value is None else _columns(table, settings, x, y, sigma_x, sigma_y)),
     )
 
 
@@ -82,17 +84,21 @@ def _widths_px(table: Table, settings: Settings, sigma_x, sigma_y):
     return table.to_px(sigma_x, pixel_x), table.to_px(sigma_y, pixel_y)
 
 
-def _columns(table: Table, settings: Settings, x, y, sigma_x, sigma_y) -> dict[str, numpy.ndarray]:
-    """The columns that the filter looks at, with the library's names."""
-    pixel_y, pixel_x = settings.pixel_nm.value
-    # The table's photons may mean another quantum efficiency than this run's; the counts to subtract are the same.
-    to_photons = 1.0 if table.qe is None else table.qe / settings.qe.value
+def _background(table: Table, settings: Settings) -> dict[str, numpy.ndarray]:
+    """The column of backgrounds, where the run takes them from one."""
     given = settings.background.value
-    columns = {
-        "x_fit": table.to_nm(x, pixel_x),
-        "y_fit": table.to_nm(y, pixel_y),
-        "os_fit": table.background * to_photons if given == "table" else numpy.full(len(x), float(given)),
-    }
+    if background_kind(given) != "column":
+        return {}
+    if given != "table":
+        return {"os_fit": numpy.full(len(table), float(given))}
+    # The table's photons may mean another quantum efficiency than this run's; the counts to subtract are the same.
+    return {"os_fit": table.background * (1.0 if table.qe is None else table.qe / settings.qe.value)}
+
+
+def _columns(table: Table, settings: Settings, x, y, sigma_x, sigma_y) -> dict[str, numpy.ndarray]:
+    """The columns that tell the PSF, with the library's names."""
+    pixel_y, pixel_x = settings.pixel_nm.value
+    columns = {"x_fit": table.to_nm(x, pixel_x), "y_fit": table.to_nm(y, pixel_y)}
     if settings.model.value == "spline":
         if table.z_nm is not None:
             columns["z_fit"] = table.z_nm

@@ -23,6 +23,7 @@ from .console_output import (
     value_text,
 )
 from .ending_signals import hear_no_more
+from .frame_maps import map_files
 from .input_error import InputError
 from .input_files import WatchedFiles, refuse_pipe
 from .interrupted import Interrupted
@@ -129,7 +130,7 @@ def run(
         movie = opened.enter_context(open_movie(movie_source))
         stage.begins(f"reading {Path(table_source).name}")
         table = read_table(table_source, **request.reading)
-        files_read.watch([*movie.inputs, table.path, *table.companions])
+        files_read.watch([*movie.inputs, table.path, *table.companions, *map_files(request.maps)])
         table.refuse_second_run()
         targets = _targets(movie, table, outputs, request, settings_file)
         settings = resolve(request, movie, table)
@@ -242,6 +243,7 @@ def _targets(movie: Movie, table: Table, outputs: Outputs, request: Request, set
     read = {os.path.realpath(path) for path in (*movie.inputs, table.path, *table.companions)}
     if request.spline is not None:
         read.add(os.path.realpath(request.spline))
+    read |= {os.path.realpath(path) for path in map_files(request.maps)}
     repeated = None if settings_file is None else os.path.realpath(settings_file)
     for target in targets:
         real = os.path.realpath(target)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy
 
 import lumicrop
 
+from ._native import OUTPUTS
 from .background_threads import ROWS_AT_ONCE, ReadAhead, WriteBehind
+from .channel_of_settings import channel_settings, is_plain
 from .crop_window import crop_start, neighbours_within
 from .detections import Detections, detections_of
 from .input_error import InputError
-from .movies import Movie
+from .methods import DETAILS
+from .movies import Movie, open_movie
 from .settings import Settings
 from .tables import AddedColumn, Table, TableWriter
 from .tables.table import FARTHEST_PX
@@ -35,8 +36,9 @@ REASONS = (
     "fitted value is not a number",
     "pixel is not a number",
     "no PSF within the crop",
+    "too few pixels that are not masked",
 )
-_NO_FRAME, _NO_POSITION, _OUTSIDE, _PARAMETER_NAN, _DATA_NAN, _NO_PSF = range(1, len(REASONS))
+_NO_FRAME, _NO_POSITION, _OUTSIDE, _PARAMETER_NAN, _DATA_NAN, _NO_PSF, _MASKED = range(1, len(REASONS))
 
 
 @dataclass
@@ -65,6 +67,9 @@ class MovieResult:
         Column and row of each crop's first pixel [px], int64; 0 where there is no crop.
     integrated : numpy.ndarray
         True for detections that had a crop, bool.
+    details : dict of str to numpy.ndarray
+        What the settings ask for besides, by the names of `lumicrop.methods.DETAILS`; NaN (or 0) where there was no
+        crop.
     n_frames_read : int
         Frames that were read.
     seconds, seconds_computing : float
@@ -82,6 +87,7 @@ class MovieResult:
     X0: numpy.ndarray
     Y0: numpy.ndarray
     integrated: numpy.ndarray
+    details: dict[str, numpy.ndarray] = field(default_factory=dict)
     n_frames_read: int = 0
     seconds: float = 0.0
     seconds_computing: float = 0.0
@@ -119,6 +125,10 @@ def added_columns(settings: Settings) -> tuple[AddedColumn, ...]:
         AddedColumn("lumicrop_photons", "photon", real),
         AddedColumn("lumicrop_background", "photon", real),
         *(of_the_filter if settings.method.value == "filter" else ()),
+        *(
+            AddedColumn(f"lumicrop_{name}", DETAILS[name].unit, numpy.dtype(DETAILS[name].type))
+            for name in settings.details.value or ()
+        ),
         AddedColumn("lumicrop_neighbours", "", numpy.dtype(numpy.uint16)),
         AddedColumn("lumicrop_flags", "", numpy.dtype(numpy.uint32)),
         AddedColumn("lumicrop_reason", "", numpy.dtype(numpy.uint8), REASONS),
@@ -127,7 +137,11 @@ def added_columns(settings: Settings) -> tuple[AddedColumn, ...]:
 
 def added_values(result: MovieResult, columns: tuple[AddedColumn, ...], rows: slice) -> Mapping[str, numpy.ndarray]:
     """The values of the added columns for some rows."""
-    return {column.name: getattr(result, column.name.removeprefix("lumicrop_"))[rows] for column in columns}
+    names = {column.name: column.name.removeprefix("lumicrop_") for column in columns}
+    return {
+        column: (result.details[name] if name in result.details else getattr(result, name))[rows]
+        for column, name in names.items()
+    }
 
 
 def count_movie(
@@ -186,7 +200,8 @@ def count_movie(
     with ExitStack() as stack:
         if context is None:
             context = stack.enter_context(lumicrop.Context())
-        parts = _Parts(movie, result, chunk_bytes)
+        background = _background_of_each_frame(settings)
+        parts = _Parts(movie, result, chunk_bytes, None if background is None else stack.enter_context(background))
         if begin_writing is not None:
             writer = stack.enter_context(begin_writing())
             behind = stack.enter_context(
@@ -195,9 +210,9 @@ def count_movie(
         count = _Counting(settings, result, context, stack.enter_context(_one_thread(context)))
         ahead = stack.enter_context(ReadAhead(parts.read(), depth=2 if parts.are_small else 1))
         without_crop, finished = len(table) - parts.n_rows, 0
-        for number, (rows, first, frames) in enumerate(ahead):
+        for number, (rows, first, frames, background) in enumerate(ahead):
             done = parts.stops[number]
-            count(rows, first, frames, in_a_hurry=ahead.is_ahead or done == parts.n_rows)
+            count(rows, first, frames, background, in_a_hurry=ahead.is_ahead or done == parts.n_rows)
             if done - finished >= ROWS_AT_ONCE or done == parts.n_rows:
                 count_neighbours(result, parts.rows[finished:done], settings.size.value)
                 finished = done
@@ -226,8 +241,8 @@ class _Parts:
         False where one block of the movie is more than a part should hold.
     """
 
-    def __init__(self, movie: Movie, result: MovieResult, chunk_bytes: int) -> None:
-        self._movie = movie
+    def __init__(self, movie: Movie, result: MovieResult, chunk_bytes: int, background: Movie | None = None) -> None:
+        self._movie, self._background = movie, background
         frame = result.detections.frame
         rows = numpy.flatnonzero(result.integrated)
         frames = frame[rows]
@@ -235,8 +250,9 @@ class _Parts:
             order = numpy.argsort(frames, kind="stable")
             rows, frames = rows[order], frames[order]
         self.n_rows = len(rows)
-        self.are_small = movie.block_frames * movie.frame_bytes <= chunk_bytes
-        self._spans = list(_spans(frames, movie, chunk_bytes))
+        frame_bytes = movie.frame_bytes + (0 if background is None else _real_bytes(background))
+        self.are_small = movie.block_frames * frame_bytes <= chunk_bytes
+        self._spans = list(_spans(frames, movie.block_frames, max(1, chunk_bytes // frame_bytes)))
         self.rows = rows
         self.stops = [stop for _, stop, _, _ in self._spans]
         # The part with which a row is done; those without a crop are done from the beginning.
@@ -245,25 +261,27 @@ class _Parts:
             part_of_row[rows[start:stop]] = number
         self._last_part_before = numpy.maximum.accumulate(part_of_row)
 
-    def read(self) -> Iterator[tuple[numpy.ndarray | slice, int, numpy.ndarray]]:
-        """Rows of the table, the number of the first frame that holds them, and the frames."""
+    def read(self) -> Iterator[tuple[numpy.ndarray | slice, int, numpy.ndarray, numpy.ndarray | None]]:
+        """Rows of the table, the number of the first frame that holds them, the frames, and the background of each."""
         for start, stop, first, last in self._spans:
             rows = self.rows[start:stop]
             whole = rows[-1] - rows[0] + 1 == len(rows) and (numpy.diff(rows) == 1).all()
-            yield slice(int(rows[0]), int(rows[-1]) + 1) if whole else rows, first, self._movie.read(first, last)
+            background = None if self._background is None else self._background.read(first, last)
+            where = slice(int(rows[0]), int(rows[-1]) + 1) if whole else rows
+            yield where, first, self._movie.read(first, last), background
 
     def finished_rows(self, number: int) -> int:
         """How many of the table's first rows are done once part `number` is."""
         return int(numpy.searchsorted(self._last_part_before, number, side="right"))
 
 
-def _spans(frames: numpy.ndarray, movie: Movie, chunk_bytes: int) -> Iterator[tuple[int, int, int, int]]:
+def _spans(frames: numpy.ndarray, block: int, most: int) -> Iterator[tuple[int, int, int, int]]:
     """``start:stop`` of the sorted rows, and the frames ``first:last`` that hold them, none more at either end.
 
-    Parts of a movie that is stored in blocks end where a block ends, so that no block is decoded twice.
+    Parts have at most `most` frames, but those of a movie that is stored in blocks end where a block ends, so that no
+    block is decoded twice.
     """
-    block = movie.block_frames
-    at_once = max(1, chunk_bytes // movie.frame_bytes // block) * block
+    at_once = max(1, most // block) * block
     start = 0
     while start < len(frames):
         first = int(frames[start])
@@ -271,6 +289,18 @@ def _spans(frames: numpy.ndarray, movie: Movie, chunk_bytes: int) -> Iterator[tu
         stop = int(numpy.searchsorted(frames, end))
         yield start, stop, first, int(frames[stop - 1]) + 1
         start = stop
+
+
+def _background_of_each_frame(settings: Settings) -> Movie | None:
+    """A map of many frames, opened again, to be read beside the movie."""
+    given = settings.background_map.value
+    return None if given is None or given.values is not None else open_movie(given.source)
+
+
+def _real_bytes(background: Movie) -> int:
+    """Bytes of one frame of a background as it is read, and as the library takes whole numbers besides."""
+    n_pixels = background.shape[1] * background.shape[2]
+    return background.frame_bytes + (0 if background.dtype.kind == "f" else 8 * n_pixels)
 
 
 def _one_thread(context: lumicrop.Context) -> AbstractContextManager[lumicrop.Context]:
@@ -292,24 +322,40 @@ class _Counting:
     ) -> None:
         self._settings, self._result, self._context, self._one_thread = settings, result, context, one_thread
         self._channel = channel_settings(settings)
-        self._to_photons = settings.gain.value / settings.qe.value
+        self._details = settings.details.value or ()
+        self._is_plain = not self._details and is_plain(settings)
+        self._outputs = (*OUTPUTS, *self._details, *(() if self._is_plain else ("background_photons",)))
 
-    def __call__(self, rows: numpy.ndarray | slice, first: int, frames: numpy.ndarray, in_a_hurry: bool) -> None:
+    def __call__(
+        self,
+        rows: numpy.ndarray | slice,
+        first: int,
+        frames: numpy.ndarray,
+        background: numpy.ndarray | None,
+        in_a_hurry: bool,
+    ) -> None:
         result, detections, settings = self._result, self._result.detections, self._settings
         columns = {name: values[rows] for name, values in detections.columns.items()}
+        channel = self._channel if background is None else self._channel | {"background_map": background}
         begun = time.perf_counter()
         counted = lumicrop.integrate(
-            [lumicrop.Channel(frames, **self._channel)],
+            [lumicrop.Channel(frames, **channel)],
             frame=detections.frame[rows] - first,
             X0=result.X0[rows],
             Y0=result.Y0[rows],
             origin=settings.origin.value,
+            outputs=self._outputs,
             context=self._context if in_a_hurry else self._one_thread,
             **columns,
         )
         result.seconds_computing += time.perf_counter() - begun
         result.photons[rows] = numpy.where(numpy.isfinite(counted.photons), counted.photons, numpy.nan)
-        result.background[rows] = counted.background * self._to_photons
+        if self._is_plain:
+            result.background[rows] = counted.background * (settings.gain.value / settings.qe.value)
+        else:
+            result.background[rows] = counted.background_photons
+        for name in self._details:
+            result.details[name][rows] = getattr(counted, name)
         result.psf_sum[rows] = counted.psf_sum
         result.denominator[rows] = counted.denominator
         result.flags[rows] = counted.flags
@@ -336,7 +382,8 @@ def _reasons(photons: numpy.ndarray, flags: numpy.ndarray, fitted: Mapping[str, 
         return numpy.zeros(len(photons), numpy.uint8)
     all_finite = numpy.logical_and.reduce([numpy.isfinite(values) for values in fitted.values()] or [counted | True])
     in_data = (flags & lumicrop.Flag.DATA_NOT_FINITE) != 0
-    words = numpy.select([counted, in_data, ~all_finite], [0, _DATA_NAN, _PARAMETER_NAN], _NO_PSF)
+    masked = (flags & lumicrop.Flag.MASKED) != 0
+    words = numpy.select([counted, in_data, ~all_finite, masked], [0, _DATA_NAN, _PARAMETER_NAN, _MASKED], _NO_PSF)
     return words.astype(numpy.uint8)
 
 
@@ -368,6 +415,10 @@ def _place(movie: Movie, table: Table, settings: Settings) -> MovieResult:
         X0=crop_start(numpy.where(within, x, 0.0), columns),
         Y0=crop_start(numpy.where(within, y, 0.0), rows),
         integrated=in_movie & within,
+        details={
+            name: numpy.zeros(n, numpy.uint32) if DETAILS[name].type == "uint32" else numpy.full(n, numpy.nan)
+            for name in settings.details.value or ()
+        },
     )
 
 
@@ -388,55 +439,3 @@ def _refuse_another_movie(movie: Movie, table: Table, settings: Settings, detect
             f"{table.path}: no detection lies in {movie.path.name}: the movie is {movie.shape[2]} x {movie.shape[1]} px "
             f"wide and high, the table's positions are {x.min():.6g} to {x.max():.6g} and {y.min():.6g} to {y.max():.6g} px"
         )
-
-
-def channel_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as arguments of `lumicrop.Channel`."""
-    channel = {
-        "method": settings.method.value,
-        "crop_shape": settings.size.value,
-        "pixel_nm": numpy.nan if settings.pixel_nm.value is None else settings.pixel_nm.value,
-        "gain": settings.gain.value,
-        "qe": settings.qe.value,
-        "camera_offset": settings.offset.value,
-        "padding": settings.padding.value,
-    }
-    if settings.model.value is not None:
-        channel["model"] = settings.model.value
-    if settings.model.value == "spline":
-        channel["spline"] = read_spline(settings.spline.value)
-    elif settings.sigma.value not in (None, "table"):
-        names = ("psf_sigma_nm",) if settings.model.value == "isogauss" else ("psf_sigma_x_nm", "psf_sigma_y_nm")
-        channel |= dict.fromkeys(names, settings.sigma.value)
-    if settings.psf_angle_deg.value not in (None, "table"):
-        channel["psf_theta_deg"] = settings.psf_angle_deg.value
-    return channel
-
-
-def read_spline(path: Path) -> Any:
-    """A measured PSF for ``model="spline"``.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        ``.npz`` with knots ``tx``, ``ty``, ``tz`` [nm] and ``coefficients``, shape
-        ``(len(tz) - 4, len(ty) - 4, len(tx) - 4)``.
-
-    Returns
-    -------
-    lumicrop.Spline
-
-    Raises
-    ------
-    InputError
-        The file is not such an archive.
-    """
-    try:
-        with numpy.load(path, allow_pickle=False) as archive:
-            return lumicrop.Spline(*(archive[name] for name in ("tx", "ty", "tz", "coefficients")))
-    except KeyError as error:
-        raise InputError(f"{path}: the array {error} is missing; expected tx, ty, tz and coefficients") from None
-    except (ValueError, EOFError, AttributeError, TypeError) as error:
-        if isinstance(error, lumicrop.Error):
-            raise
-        raise InputError(f"{path}: this is not an .npz archive of arrays") from None

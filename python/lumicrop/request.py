@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ._channel import MAPS
+from .input_error import InputError
+
 
 @dataclass(frozen=True)
 class Request:
@@ -14,14 +17,22 @@ class Request:
 
     Attributes
     ----------
-    method : {"filter", "sum"} or None
+    method : str or None
+        One of `lumicrop.methods.METHODS`.
     model : {"isogauss", "gauss", "spline"} or None
     size : tuple of int or None
         Rows and columns of a crop [px].
     pixel_nm : float, tuple of float, or None
         Pixel size [nm]; a pair is (y, x).
-    gain, offset, qe, sigma_nm, background : float or None
-        Gain [e-/ADU], camera offset [ADU], quantum efficiency, PSF width [nm], background [photon/px].
+    gain, offset, qe, sigma_nm : float or None
+        Gain [e-/ADU], camera offset [ADU], quantum efficiency, PSF width [nm]. The gain is that before multiplication
+        where `em_gain` is said, else that behind it.
+    em_gain, read_noise, saturation : float or None
+        Mean multiplication of electrons, read noise [e-], raw counts of a saturated pixel [ADU].
+    offset_map, gain_map, read_variance_map, bad_pixels, background_map : str, pathlib.Path, array or None
+        See `lumicrop.frame_maps.read_map`.
+    background : float, str or None
+        A background [photon/px] for every detection, or one of `lumicrop.methods.BACKGROUNDS`.
     origin : {"first_pixel", "pixel_corner"} or None
     first_frame : int or None
         Number that the table gives to the movie's first frame.
@@ -37,6 +48,8 @@ class Request:
     first_pixel_at : float or None
         For such tables: what position 0 (of `origin`) is called, in `unit`; 1 for
         programs that count from 1.
+    details : tuple of str or None
+        Some of `lumicrop.methods.DETAILS`, or ``"all"``.
     source : str
         How a value's origin is shown: ``"given"``, or the settings file that it stands in.
     sources : mapping of str to str
@@ -48,10 +61,18 @@ class Request:
     size: tuple[int, int] | None = None
     pixel_nm: float | tuple[float, float] | None = None
     gain: float | None = None
+    em_gain: float | None = None
     offset: float | None = None
+    read_noise: float | None = None
     qe: float | None = None
+    saturation: float | None = None
+    offset_map: Any = None
+    gain_map: Any = None
+    read_variance_map: Any = None
+    bad_pixels: Any = None
     sigma_nm: float | None = None
-    background: float | None = None
+    background: float | str | None = None
+    background_map: Any = None
     origin: str | None = None
     first_frame: int | None = None
     swap_xy: bool | None = None
@@ -60,6 +81,7 @@ class Request:
     columns: Mapping[str, str] | None = None
     unit: str | None = None
     first_pixel_at: float | None = None
+    details: tuple[str, ...] | None = None
     source: str = "given"
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,15 +94,48 @@ class Request:
         return {name: getattr(self, name) for name in VALUES if getattr(self, name) is not None}
 
     @property
+    def maps(self) -> dict[str, Any]:
+        """The maps that are said, by name."""
+        return {name: getattr(self, name) for name in MAPS if getattr(self, name) is not None}
+
+    @property
     def reading(self) -> dict[str, Any]:
         """How the table is to be read, as arguments of `read_table`."""
         return {name: getattr(self, name) for name in ("columns", "unit", "origin", "first_frame", "first_pixel_at")}
 
     def over(self, other: Request) -> Request:
-        """This request, and where it says nothing, what `other` says."""
-        missing = {name: value for name, value in other.said().items() if getattr(self, name) is None}
+        """This request, and where it says nothing, what `other` says.
+
+        Of a number and the map that takes its place only what is said here counts.
+
+        Raises
+        ------
+        InputError
+            Only this one says an EM gain, so that nobody knows which gain `other` means.
+        """
+        if self.em_gain is not None and other.em_gain is None and self.gain is None and other.gain is not None:
+            raise InputError(
+                f"--em-gain is given, but the gain is that of {other.source_of('gain')}, which says none: "
+                "give --gain, too (before multiplication)"
+            )
+        replaced = {
+            theirs
+            for pair in _ONE_OF_TWO
+            for ours, theirs in (pair, pair[::-1])
+            if getattr(self, ours) is not None and getattr(self, theirs) is None and getattr(self, ours) != "map"
+        }
+        missing = {
+            name: value for name, value in other.said().items() if getattr(self, name) is None and name not in replaced
+        }
         return replace(self, **missing, sources={**self.sources, **{name: other.source_of(name) for name in missing}})
 
 
+#: A number, and the map that takes its place.
+_ONE_OF_TWO = (
+    ("offset", "offset_map"),
+    ("gain", "gain_map"),
+    ("read_noise", "read_variance_map"),
+    ("background", "background_map"),
+)
 #: Names of the values of a request.
 VALUES = tuple(each.name for each in fields(Request) if each.name not in ("source", "sources"))

@@ -11,6 +11,7 @@ import numpy
 import lumicrop
 
 from .camera import CameraCheck
+from .frame_maps import FrameMap
 from .movie_integration import MovieResult
 from .movies import Movie
 from .placement import PlacementCheck
@@ -54,7 +55,7 @@ def describe_settings(settings: Settings) -> dict[str, dict[str, Any]]:
     """Every setting in use, for machines: its value, who says so, and whether it is assumed."""
     return {
         name: {
-            "value": str(setting.value) if isinstance(setting.value, Path) else setting.value,
+            "value": str(setting.value) if isinstance(setting.value, (Path, FrameMap)) else setting.value,
             "source": setting.source,
             "assumed": setting.assumed,
         }
@@ -160,8 +161,10 @@ def summary_of(
             "truncated": int(truncated.sum()),
             "with_neighbours": int((result.neighbours > 0).sum()),
         },
+        "flags": flag_counts(result.flags),
         "photons": _percentiles(result.photons[counted]),
         "background": _percentiles(result.background[counted]),
+        "details": detail_percentiles(result, counted),
         "photons_over_table": _percentiles(ratios_to_table(table, result)),
         "placement": describe_placement(placement),
         "camera": describe_camera(camera),
@@ -181,6 +184,23 @@ def summary_of(
         },
         "warnings": run_warnings(table, result, placement, camera),
     }
+
+
+def flag_counts(flags: numpy.ndarray) -> dict[str, int]:
+    """How many detections have which flag; flags that none has are left out."""
+    numbers = {flag.name: int(numpy.count_nonzero(flags & numpy.uint32(flag))) for flag in lumicrop.Flag}
+    return {name: number for name, number in numbers.items() if number}
+
+
+def detail_percentiles(result: MovieResult, counted: numpy.ndarray) -> dict[str, Mapping[str, float]]:
+    """Percentiles of what was asked for besides, of the detections that were counted and have finite ones."""
+    found = {}
+    for name, values in result.details.items():
+        values = values[counted]
+        percentiles = _percentiles(values[numpy.isfinite(values)])
+        if percentiles is not None:
+            found[name] = percentiles
+    return found
 
 
 def ratios_to_table(table: Table, result: MovieResult) -> numpy.ndarray:

@@ -7,9 +7,12 @@ what the format's convention is; and last an assumption, which is marked as one.
 gain           1 e-/ADU: photons are then counts
 offset         0 ADU
 qe             1
+em_gain        1: none; asked where noise matters
+read_noise     0 e-; likewise
 size           2 ceil(3 sigma) + 1 pixels, at least 5, sigma being the median width of the PSF
 psf angle      0 degrees, for ThunderSTORM's sigma1 and sigma2 (model ``gauss``)
 origin, frames of programs that do not document them: what `lumicrop.tables` says
+background     by the method, see `lumicrop.methods`
 method, model  ``filter``; ``gauss`` when the table tells widths along x and y apart, else ``isogauss``
 padding        ``geometry``: pixels beyond the frame are left out
 =============  ======================================================================================
@@ -20,20 +23,23 @@ Pixel size, a PSF width for the filter, and what positions and frames of unknown
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy
 
+from .background_settings import background_kind, background_setting
+from .camera_settings import camera_settings
 from .input_error import InputError
+from .methods import DETAILS, METHODS, all_details, has_detail
 from .movies import Movie
 from .request import Request
+from .setting import DEFAULT, UNUSED, Setting, first_said, number_text, one_of, positive
 from .sources import Statement
 from .tables import Table
 
-METHODS = ("sum", "filter")
+__all__ = ["Setting", "Settings", "number_text", "resolve"]
+
 MODELS = ("isogauss", "gauss", "spline")
 ORIGINS = ("first_pixel", "pixel_corner")
 PADDINGS = ("geometry", "zeros", "none")
@@ -42,17 +48,8 @@ _LARGEST_DERIVED_SIZE = 63
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A value, where it came from, and whether it is only assumed. A value of None is not used in this run."""
-
-    value: Any
-    source: str
-    assumed: bool = False
-
-
-@dataclass(frozen=True)
 class Settings:
-    """What a run uses. `model` and `sigma` stay None for ``method="sum"``.
+    """What a run uses. `model` and `sigma` stay None where no PSF is looked at.
 
     Attributes
     ----------
@@ -61,7 +58,20 @@ class Settings:
     sigma : Setting
         Value: a width [nm] for every detection, or ``"table"``: each detection's own.
     background : Setting
-        Value: a background [photon/px] for every detection, or ``"table"``: each detection's own.
+        Value: a background [photon/px] for every detection; ``"table"``: each detection's own; or another of
+        `lumicrop.methods.BACKGROUNDS`.
+    gain : Setting
+        Value: [e-/ADU], before multiplication where `em_gain` is used. None with a map of gains.
+    em_gain : Setting
+        Value: mean multiplication of electrons. None where it changes nothing but a scale that `gain` has already.
+    read_noise : Setting
+        Value: [e-]. None where noise is not looked at, and with a map of variances.
+    saturation : Setting
+        Value: raw counts [ADU].
+    offset_map, gain_map, read_variance_map, bad_pixels, background_map : Setting
+        Value: a `lumicrop.frame_maps.FrameMap`.
+    details : Setting
+        Value: names of `lumicrop.methods.DETAILS` that are written besides.
     psf_angle_deg : Setting
         Value: an angle [degrees] for every detection, or ``"table"``: each detection's own.
     """
@@ -71,24 +81,30 @@ class Settings:
     size: Setting
     pixel_nm: Setting
     gain: Setting
+    em_gain: Setting
     offset: Setting
+    read_noise: Setting
     qe: Setting
+    saturation: Setting
+    offset_map: Setting
+    gain_map: Setting
+    read_variance_map: Setting
+    bad_pixels: Setting
     sigma: Setting
     psf_angle_deg: Setting
     background: Setting
+    background_map: Setting
     origin: Setting
     first_frame: Setting
     swap_xy: Setting
     padding: Setting
     spline: Setting
+    details: Setting
 
     def used(self) -> list[tuple[str, Setting]]:
         """Name and setting of everything that this run uses, in the order in which it is shown."""
         pairs = [(field.name, getattr(self, field.name)) for field in fields(self)]
         return [(name, setting) for name, setting in pairs if setting.value is not None]
-
-
-_UNUSED = Setting(None, "not used")
 
 
 def resolve(request: Request, movie: Movie, table: Table) -> Settings:
@@ -111,83 +127,52 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
         Two sources disagree, a value is impossible, or one is needed that nobody states.
     """
     stated = [*movie.statements, *table.statements]
-    method = _one_of(request, "method", METHODS, Setting("filter", "default"))
-    filtered = method.value == "filter"
-    pixel_nm = _pixel_size(request, stated, needed=filtered or table.length_unit == "nm")
-    model = _model(request, table, pixel_nm.value) if filtered else _UNUSED
-    sigma = _sigma(request, table, model.value) if model.value in ("isogauss", "gauss") else _UNUSED
+    method = one_of(request, "method", METHODS, Setting(next(iter(METHODS)), DEFAULT))
+    details = _details(request, method.value)
+    of_psf = METHODS[method.value].has_psf or any(DETAILS[name].of_psf for name in details.value or ())
+    pixel_nm = _pixel_size(request, stated, needed=of_psf or table.length_unit == "nm")
+    model = _model(request, table, pixel_nm.value) if of_psf else UNUSED
+    sigma = _sigma(request, table, model.value) if model.value in ("isogauss", "gauss") else UNUSED
+    background = background_setting(request, table, method.value)
+    noise_matters = (
+        METHODS[method.value].has_errors
+        or background_kind(background.value) == "corrected_median"
+        or any(DETAILS[name].of_noise for name in details.value or ())
+    )
     return Settings(
         method=method,
         model=model,
         size=_size(request, stated, table, pixel_nm),
         pixel_nm=pixel_nm,
-        gain=_positive("gain", _first(request, "gain", stated, Setting(1.0, "nobody says: photons are counts", True))),
-        offset=_finite("offset", _first(request, "offset", stated, Setting(0.0, "nobody says", True))),
-        qe=_positive("qe", _quantum_efficiency(request, table)),
+        qe=positive("qe", _quantum_efficiency(request, table)),
         sigma=sigma,
-        psf_angle_deg=_angle(sigma, table) if model.value == "gauss" else _UNUSED,
-        background=_background(request, table) if filtered else _UNUSED,
+        psf_angle_deg=_angle(sigma, table) if model.value == "gauss" else UNUSED,
+        background=background,
         origin=_origin(request, table),
         first_frame=_first_frame(request, table),
-        swap_xy=Setting(True, request.source_of("swap_xy")) if request.swap_xy else _UNUSED,
-        padding=_one_of(request, "padding", PADDINGS, Setting("geometry", "default")),
-        spline=Setting(Path(request.spline), request.source_of("spline")) if model.value == "spline" else _UNUSED,
+        swap_xy=Setting(True, request.source_of("swap_xy")) if request.swap_xy else UNUSED,
+        padding=one_of(request, "padding", PADDINGS, Setting("geometry", DEFAULT)),
+        spline=Setting(Path(request.spline), request.source_of("spline")) if model.value == "spline" else UNUSED,
+        details=details,
+        **camera_settings(request, movie, stated, noise_matters=noise_matters),
     )
 
 
-def _one_of(request: Request, name: str, allowed: tuple[str, ...], default: Setting) -> Setting:
-    given = getattr(request, name)
-    if given is None:
-        return default
-    if given not in allowed:
-        raise InputError(f"--{name} is {given!r}, expected one of {', '.join(allowed)}")
-    return Setting(given, request.source_of(name))
-
-
-def _first(request: Request, quantity: str, stated: list[Statement], default: Setting | None) -> Setting | None:
-    """The caller's value, else the one that all statements agree on, else the default."""
-    given = getattr(request, quantity)
-    if given is not None:
-        return Setting(given, request.source_of(quantity))
-    about = [statement for statement in stated if statement.quantity == quantity]
-    if not about:
-        return default
-    if not all(numpy.allclose(statement.value, about[0].value, rtol=1e-6, atol=0) for statement in about):
-        option = "--" + quantity.replace("_", "-")
-        said = "; ".join(f"{number_text(statement.value)} ({statement.source})" for statement in about)
-        raise InputError(f"the sources disagree on {_WORDS[quantity]}: {said}. Say which with {option}")
-    return Setting(about[0].value, "; ".join(dict.fromkeys(statement.source for statement in about)))
-
-
-_WORDS = {
-    "pixel_nm": "the pixel size [nm]",
-    "gain": "the gain [e-/ADU]",
-    "offset": "the camera offset [ADU]",
-    "size": "the crop size [px]",
-}
-
-
-def number_text(value: float | tuple[float, float]) -> str:
-    """A number, or a pair (y, x) as ``127 x 117``; one number where both are the same."""
-    if isinstance(value, tuple):
-        return f"{value[0]:g}" if value[0] == value[1] else f"{value[0]:g} x {value[1]:g}"
-    return f"{value:g}"
-
-
-def _checked(name: str, setting: Setting, fits: Callable[[float], bool], expected: str) -> Setting:
-    numbers = setting.value if isinstance(setting.value, tuple) else (setting.value,)
-    if not all(math.isfinite(number) and fits(number) for number in numbers):
-        where = "" if setting.source == "given" else f" ({setting.source})"
-        raise InputError(f"--{name.replace('_', '-')} is {number_text(setting.value)}{where}, expected {expected}")
-    return setting
-
-
-def _positive(name: str, setting: Setting) -> Setting:
-    return _checked(name, setting, lambda value: value > 0, "a finite number above 0")
-
-
-def _finite(name: str, setting: Setting) -> Setting:
-    return _checked(name, setting, lambda value: True, "a finite number")
+def _details(request: Request, method: str) -> Setting:
+    """What is written beside the photons: what is asked for, and the errors of methods that are there for them."""
+    always = ("photons_sigma",) if METHODS[method].has_errors else ()
+    asked = request.details
+    if not asked:
+        return Setting(always, DEFAULT) if always else UNUSED
+    if "all" in asked:
+        asked = (*all_details(method), *(name for name in asked if name != "all"))
+    for name in asked:
+        if name not in DETAILS:
+            raise InputError(f"--details: {name!r} is none, expected all, or some of {', '.join(DETAILS)}")
+        if not has_detail(method, name):
+            why = "does not iterate" if DETAILS[name].of_iterations else "has no model to compare the crop with"
+            raise InputError(f"--details: {name} is asked for, but --method {method} {why}")
+    return Setting(tuple(name for name in DETAILS if name in always or name in asked), request.source_of("details"))
 
 
 def _model(request: Request, table: Table, pixel_nm: tuple[float, float]) -> Setting:
@@ -203,7 +188,7 @@ def _model(request: Request, table: Table, pixel_nm: tuple[float, float]) -> Set
         default = Setting("gauss", f"{table.path.name} has widths in pixels, which are not square")
     else:
         default = Setting("isogauss", "default")
-    return _one_of(request, "model", MODELS, default)
+    return one_of(request, "model", MODELS, default)
 
 
 def _is_oblong(table: Table, pixel_nm: tuple[float, float]) -> bool:
@@ -213,12 +198,12 @@ def _is_oblong(table: Table, pixel_nm: tuple[float, float]) -> bool:
 
 def _pixel_size(request: Request, stated: list[Statement], needed: bool) -> Setting:
     if not needed and request.pixel_nm is None:
-        return _UNUSED
-    setting = _first(request, "pixel_nm", stated, None)
+        return UNUSED
+    setting = first_said(request, "pixel_nm", stated, None)
     if setting is None:
         raise InputError("neither the movie nor the table states the pixel size: give --pixel-nm")
     pair = setting.value if isinstance(setting.value, tuple) else (setting.value, setting.value)
-    return _positive("pixel_nm", Setting(pair, setting.source))
+    return positive("pixel_nm", Setting(pair, setting.source))
 
 
 def _quantum_efficiency(request: Request, table: Table) -> Setting:
@@ -236,7 +221,7 @@ def _origin(request: Request, table: Table) -> Setting:
             "pixel_corner (its outer corner)"
         )
     by_format = Setting(table.origin, f"{table.format} tables", "origin" in table.assumed)
-    return _one_of(request, "origin", ORIGINS, by_format)
+    return one_of(request, "origin", ORIGINS, by_format)
 
 
 def _first_frame(request: Request, table: Table) -> Setting:
@@ -247,7 +232,7 @@ def _first_frame(request: Request, table: Table) -> Setting:
 
 def _sigma(request: Request, table: Table, model: str) -> Setting:
     if request.sigma_nm is not None:
-        return _positive("sigma_nm", Setting(request.sigma_nm, request.source_of("sigma_nm")))
+        return positive("sigma_nm", Setting(request.sigma_nm, request.source_of("sigma_nm")))
     if table.sigma_x is None:
         raise InputError(f"{table.path} has no PSF width: give --sigma-nm, or count with --method sum")
     names = table.width_names
@@ -266,24 +251,13 @@ def _angle(sigma: Setting, table: Table) -> Setting:
     return Setting(0.0, "the table does not tell the widths' directions", assumed=True)
 
 
-def _background(request: Request, table: Table) -> Setting:
-    if request.background is not None:
-        return _finite("background", Setting(request.background, request.source_of("background")))
-    if table.background is None:
-        missing = f'no background (column "{table.background_name}")' if table.background_name else "no background"
-        raise InputError(
-            f"{table.path} has {missing}, which the filter needs: give --background, or count with --method sum"
-        )
-    return Setting("table", f"{table.path.name}: {table.background_name}")
-
-
 def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Setting) -> Setting:
     """Rows and columns of a crop."""
     if request.size is not None:
         if min(request.size) < 1:
             raise InputError(f"--size is {request.size[0]}x{request.size[1]}, expected at least 1 pixel each way")
         return Setting(tuple(request.size), request.source_of("size"))
-    setting = _first(request, "size", stated, None)
+    setting = first_said(request, "size", stated, None)
     if setting is not None:
         if setting.value < 1 or setting.value != int(setting.value):
             raise InputError(f"{setting.source} is {setting.value:g}, expected a whole number above 0: give --size")

@@ -17,12 +17,16 @@ import yaml
 
 import lumicrop
 
+from ._channel import MAPS
 from .input_error import InputError
 from .request import VALUES, Request
+from .setting import DEFAULT
 from .settings import Settings
 from .yaml_documents import read_documents
 
 _DATASET = "::"
+#: Values that name a file.
+_FILES = ("spline", *MAPS)
 _RARE_LINE_ENDS = "\x85\u2028\u2029"
 #: A larger file is something else, such as a movie.
 _MOST_BYTES = 1 << 20
@@ -62,12 +66,16 @@ def settings_text(folder: Path, movie: str, table: str, request: Request, settin
             lines[name] = dict(value) if name == "columns" else value
     for name in VALUES:
         setting = settings.sigma if name == "sigma_nm" else getattr(settings, name, None)
+        if name == "background" and setting.value == "table" and request.background == "column":
+            lines[name] = "column"
         if setting is None or setting.value is None or setting.value == "table":
             continue
+        if name in ("background", "details") and setting.source == DEFAULT:
+            continue  # the method's own, which another method has not
         value = setting.value
         if isinstance(value, tuple):
             value = value[0] if name == "pixel_nm" and value[0] == value[1] else list(value)
-        lines[name] = _relative(value, folder) if name == "spline" else value
+        lines[name] = _relative(str(value), folder) if name in _FILES else value
     said = yaml.safe_dump(lines, sort_keys=False, allow_unicode=True)
     if any(line_end in said for line_end in _RARE_LINE_ENDS):
         said = yaml.safe_dump(lines, sort_keys=False)  # as numbers: these would be read again as spaces
@@ -106,8 +114,8 @@ def read_settings(path: Path) -> SavedRun:
         if name not in _KINDS:
             raise InputError(f"{path}: there is no setting {name!r}; there are {', '.join(_KINDS)}")
     said = {name: _value(path, name, value) for name, value in values.items() if value is not None}
-    if "spline" in said:
-        said["spline"] = path.parent / said["spline"]
+    for name in said.keys() & set(_FILES):
+        said[name] = path.parent / said[name] if name == "spline" else _beside(said[name], path.parent)
     movie, table = (None if name is None else _beside(name, path.parent) for name in files)
     return SavedRun(movie, table, Request(**said, source=path.name))
 
@@ -133,11 +141,13 @@ def _value(path: Path, name: str, value: Any) -> Any:
     fits, expected = _KINDS[name]
     if not fits(value):
         raise InputError(f"{path}: {name} is {value!r}, expected {expected}")
+    if name == "details":
+        return (value,) if isinstance(value, str) else tuple(value)
     if isinstance(value, list):
         return tuple(value) if name == "size" else tuple(float(number) for number in value)
     if name == "size":
         return value, value
-    return float(value) if name in _NUMBERS else value
+    return float(value) if name in _NUMBERS and not isinstance(value, str) else value
 
 
 def _is_number(value: Any) -> bool:
@@ -156,8 +166,16 @@ def _is_mapping_of_words(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for pair in value.items() for each in pair)
 
 
-_NUMBERS = ("pixel_nm", "gain", "offset", "qe", "sigma_nm", "background", "first_pixel_at")
+def _is_words(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+
+
+_NUMBERS = (
+    "pixel_nm", "gain", "em_gain", "offset", "read_noise", "qe", "saturation", "sigma_nm", "background",
+    "first_pixel_at",
+)  # fmt: skip
 _WORD = (lambda value: isinstance(value, str)), "a word"
+_FILE = (lambda value: isinstance(value, str)), "the name of a file"
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("method", "model", "origin", "padding", "unit"), _WORD),
     **dict.fromkeys(_NUMBERS, (_is_number, "a number")),
@@ -165,6 +183,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "size": (lambda value: _is_whole(value) or _pair_of(_is_whole)(value), "a whole number, or [rows, columns]"),
     "first_frame": (_is_whole, "a whole number"),
     "swap_xy": (lambda value: isinstance(value, bool), "true or false"),
-    "spline": (lambda value: isinstance(value, str), "the name of a file"),
+    "background": (lambda value: _is_number(value) or isinstance(value, str), "a number or a word"),
+    "details": (_is_words, "a list of words"),
+    **dict.fromkeys(_FILES, _FILE),
     "columns": (_is_mapping_of_words, "a list of 'quantity: column name' lines"),
 }

@@ -59,7 +59,7 @@ def settings(**values):
         "method": "filter", "model": "gauss", "size": (7, 7), "pixel_nm": (100.0, 100.0),
         "gain": Setting(1.0, "nobody says", True), "offset": 100.0, "qe": 1.0, "sigma": "table",
         "psf_angle_deg": 0.0, "background": "table", "origin": "first_pixel", "first_frame": 0,
-        "swap_xy": None, "padding": "geometry", "spline": None,
+        "swap_xy": None, "padding": "geometry", "spline": None, "details": None,
     }  # fmt: skip
     return SettingsInMemory(
         **{
@@ -90,6 +90,7 @@ def made_run(n=300, shape=(40, 48, 64), seed=1, *, result=None, said=None, own=T
         "X0": np.floor(x + 0.5).astype(int) - columns // 2,
         "Y0": np.floor(y + 0.5).astype(int) - rows // 2,
         "integrated": np.ones(n, bool),
+        "details": {},
         "n_frames_read": n_frames,
     }  # fmt: skip
     result = SimpleNamespace(**filled | (result or {}))

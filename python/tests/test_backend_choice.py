@@ -186,9 +186,9 @@ def test_devices_and_budgets_that_are_none_end_the_command_with_2(tmp_path, opti
     [("0", 0), ("1000", 1000), ("500M", 500 << 20), ("4G", 4 << 30), ("1.5g", 3 << 29), ("64 MiB", 64 << 20), ("2kB", 2048)],
 )
 def test_amounts_of_memory_are_written_as_people_write_them(text, count):
-    from lumicrop.command_options import _bytes
+    from lumicrop.option_values import memory
 
-    assert _bytes(text) == count
+    assert memory(text) == count
 
 
 def test_the_budget_and_the_device_reach_the_context(tmp_path, monkeypatch):

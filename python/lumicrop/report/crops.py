@@ -87,9 +87,11 @@ def _crop(run: Run, row: int, frame: numpy.ndarray) -> Crop:
     photons, background = float(run.result.photons[row]), float(run.result.background[row])
     number = f"{int(detections.frame[row]) + run.first_frame:,}"
     alt = f"Crop of {width} x {height} px in frame {number}: {amount(photons)} photons."
+    sigma = run.result.details.get("photons_sigma")
+    error = "" if sigma is None or not numpy.isfinite(sigma[row]) else f" ± {amount(float(sigma[row]))}"
     return Crop(
         _svg(pixels, (low, high), (x - left, y - top), run.sigma_px(row), alt),
-        amount(photons),
+        amount(photons) + error,
         amount(background),
         number,
         f"{amount(low)} to {amount(high)}",

@@ -12,6 +12,7 @@ import numpy
 import lumicrop
 
 from .. import movie_integration
+from ..camera_settings import CAMERA
 from ..console_output import label, value_text
 from .crops import contact_sheet
 from .numbers import Comparison, amount, compare, plain, share, spread
@@ -76,6 +77,8 @@ def _content(run: Run) -> dict[str, Any]:
         "movie_name": run.movie.path.name,
         "version": lumicrop.__version__,
         "how": f"{method}, crops of {width} x {height} px",
+        "background": _background(run),
+        "camera": _camera(run),
         "headline": list(_headline(run, comparison)),
         "warnings": list(run.warnings),
         "assumed": [label(name) for name, setting in settings if setting.assumed],
@@ -109,6 +112,21 @@ def _content(run: Run) -> dict[str, Any]:
     }
 
 
+def _background(run: Run) -> str:
+    setting = run.settings.background
+    return "" if setting.value is None else f"Background: {value_text('background', setting)}. "
+
+
+def _camera(run: Run) -> str:
+    """What the camera was taken for, in one line."""
+    said = [
+        f"{label(name)} {value_text(name, setting)}" + (" (assumed)" if setting.assumed else "")
+        for name, setting in run.settings.used()
+        if name in CAMERA
+    ]
+    return ", ".join(said)
+
+
 def _headline(run: Run, comparison: Comparison | None) -> Iterator[tuple[str, str, str]]:
     """Name, number and what goes with it."""
     n, n_counted = len(run.table), int(run.counted.sum())
@@ -117,6 +135,11 @@ def _headline(run: Run, comparison: Comparison | None) -> Iterator[tuple[str, st
     for name, values in (("photons, median", run.photons), ("background per px, median", run.background)):
         five, median, ninety_five = (amount(value) for value in spread(values))
         yield name, median, f"5 to 95 %: {five} to {ninety_five}" if five != ninety_five else "hardly any spread"
+    sigma = run.result.details.get("photons_sigma")
+    if sigma is not None:
+        sigma = sigma[run.counted]
+        five, median, ninety_five = (amount(value) for value in spread(sigma[numpy.isfinite(sigma)]))
+        yield "standard error of photons, median", median, f"5 to 95 %: {five} to {ninety_five}"
     if comparison is not None:
         yield "photons over the table's", f"{comparison.ratio:.3f}", f"median ratio; scatter {comparison.scatter:.2g}"
 

@@ -82,7 +82,7 @@ class Run:
     def sigma_px(self, row: int) -> tuple[float, float, float] | None:
         """Widths of a detection's PSF along x and y [px] and its angle [degrees], as the run used them.
 
-        For a sum, which uses none, the table's. None where nobody knows, and for a measured PSF.
+        Where the run uses none, the table's. None where nobody knows, and for a measured PSF.
         """
         model, detections = self.settings.model.value, self.result.detections
         if model == "spline" or detections.sigma_x_px is None:
