@@ -27,6 +27,11 @@ def channel_settings(settings: Settings) -> dict[str, Any]:
         "background": background_kind(settings.background.value),
         **channel_camera(settings),
     }
+    for name in ("aperture_px", "aperture_y_px", "aperture_theta_deg"):
+        if (setting := getattr(settings, name)).value is not None:
+            channel[name] = setting.value
+    if METHODS[settings.method.value].has_aperture and settings.pixel_nm.value is None:
+        channel["pixel_nm"] = 1.0  # positions are told in pixels, and nothing else has a length
     if settings.model.value is not None:
         channel["model"] = settings.model.value
     if settings.model.value == "spline":
@@ -73,7 +78,7 @@ def is_plain(settings: Settings) -> bool:
     method = METHODS[settings.method.value]
     unusual = (settings.em_gain, settings.saturation, *(getattr(settings, name) for name in MAPS))
     return (
-        not method.has_errors
+        not (method.has_errors or method.has_aperture)
         and background_kind(settings.background.value) == method.backgrounds[0]
         and all(setting.value is None for setting in unusual)
     )

@@ -76,6 +76,9 @@ def integrate(
     read_noise: option.ReadNoise = None,
     qe: option.Qe = None,
     saturation: option.Saturation = None,
+    aperture_px: option.AperturePx = None,
+    aperture_y_px: option.ApertureYPx = None,
+    aperture_theta_deg: option.ApertureThetaDeg = None,
     offset_map: option.OffsetMap = None,
     gain_map: option.GainMap = None,
     read_variance_map: option.ReadVarianceMap = None,
@@ -122,7 +125,8 @@ def integrate(
 
         request = Request(
             method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
-            read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+            read_noise=read_noise, qe=qe, saturation=saturation, aperture_px=aperture_px,
+            aperture_y_px=aperture_y_px, aperture_theta_deg=aperture_theta_deg, offset_map=offset_map, gain_map=gain_map,
             read_variance_map=read_variance_map, bad_pixels=bad_pixels, sigma_nm=sigma_nm, background=background,
             background_map=background_map, origin=origin,
             first_frame=first_frame, swap_xy=swap_xy, padding=padding, spline=spline, columns=columns, unit=unit,
@@ -154,6 +158,9 @@ def inspect(
     read_noise: option.ReadNoise = None,
     qe: option.Qe = None,
     saturation: option.Saturation = None,
+    aperture_px: option.AperturePx = None,
+    aperture_y_px: option.ApertureYPx = None,
+    aperture_theta_deg: option.ApertureThetaDeg = None,
     offset_map: option.OffsetMap = None,
     gain_map: option.GainMap = None,
     read_variance_map: option.ReadVarianceMap = None,
@@ -180,7 +187,8 @@ def inspect(
 
         request = Request(
             method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
-            read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+            read_noise=read_noise, qe=qe, saturation=saturation, aperture_px=aperture_px,
+            aperture_y_px=aperture_y_px, aperture_theta_deg=aperture_theta_deg, offset_map=offset_map, gain_map=gain_map,
             read_variance_map=read_variance_map, bad_pixels=bad_pixels, sigma_nm=sigma_nm, background=background,
             background_map=background_map, origin=origin,
             first_frame=first_frame, swap_xy=swap_xy, columns=columns, unit=unit,

@@ -158,6 +158,16 @@ Qe = Annotated[
 SigmaNm = Annotated[
     float | None, _option("Width of the PSF in nm, for every detection. Default: the table's widths.", **_COUNTING)
 ]
+AperturePx = Annotated[
+    float | None,
+    _option("Radius of the aperture in pixels; of an ellipse, the semi-axis along its own x axis.", **_COUNTING),
+]
+ApertureYPx = Annotated[
+    float | None, _option("Semi-axis of the aperture along its own y axis in pixels. Default: a circle.", **_COUNTING)
+]
+ApertureThetaDeg = Annotated[
+    float | None, _option("Angle of the aperture in degrees, which turns as the PSF's does. Default: 0.", **_COUNTING)
+]
 ForBackground = Annotated[
     object,
     _option(

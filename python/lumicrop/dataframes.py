@@ -45,6 +45,9 @@ def integrate_movie(
     read_noise: float | None = None,
     qe: float | None = None,
     saturation: float | None = None,
+    aperture_px: float | None = None,
+    aperture_y_px: float | None = None,
+    aperture_theta_deg: float | None = None,
     offset_map: Any = None,
     gain_map: Any = None,
     read_variance_map: Any = None,
@@ -102,6 +105,8 @@ def integrate_movie(
         Quantum efficiency; default: 1.
     saturation : float, optional
         Raw counts [ADU] from which a pixel is saturated, which is flagged; default: none is.
+    aperture_px, aperture_y_px, aperture_theta_deg : float, optional
+        Of ``method="aperture"``: its radius [px], or semi-axes [px] along its own x and y axes and their angle [degrees].
     offset_map, gain_map, read_variance_map : str, pathlib.Path or array_like of float, shape (height, width), optional
         Of each pixel [ADU], [e-/ADU] before multiplication, [e-^2], instead of `offset`, `gain` and `read_noise`: an
         ``.npy`` or TIFF file, or an array. NaN masks its pixel.
@@ -175,7 +180,8 @@ def integrate_movie(
         pixel_nm = _pair("pixel_nm", pixel_nm, float)
     request = Request(
         method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
-        read_noise=read_noise, qe=qe, saturation=saturation, offset_map=offset_map, gain_map=gain_map,
+        read_noise=read_noise, qe=qe, saturation=saturation, aperture_px=aperture_px,
+        aperture_y_px=aperture_y_px, aperture_theta_deg=aperture_theta_deg, offset_map=offset_map, gain_map=gain_map,
         read_variance_map=read_variance_map, bad_pixels=bad_pixels,
         sigma_nm=sigma_nm, background=background, background_map=background_map, origin=origin, first_frame=first_frame,
         swap_xy=swap_xy or None, padding=padding, spline=spline,

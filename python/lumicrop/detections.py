@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy
 
 from .background_settings import background_kind
+from .methods import METHODS
 from .settings import Settings
 from .tables import Table
 from .tables.table import NO_FRAME
@@ -64,7 +65,8 @@ def detections_of(table: Table, settings: Settings) -> Detections:
         sigma_x_px,
         sigma_y_px,
         _background(table, settings)
-        | ({} if settings.model.value is None else _columns(table, settings, x, y, sigma_x, sigma_y)),
+        | _positions(table, settings, x, y)
+        | ({} if settings.model.value is None else _widths(table, settings, sigma_x, sigma_y)),
     )
 
 
@@ -95,10 +97,18 @@ def _background(table: Table, settings: Settings) -> dict[str, numpy.ndarray]:
     return {"os_fit": table.background * (1.0 if table.qe is None else table.qe / settings.qe.value)}
 
 
-def _columns(table: Table, settings: Settings, x, y, sigma_x, sigma_y) -> dict[str, numpy.ndarray]:
+def _positions(table: Table, settings: Settings, x, y) -> dict[str, numpy.ndarray]:
+    """The fitted positions, where the run looks at them."""
+    if settings.model.value is None and not METHODS[settings.method.value].has_aperture:
+        return {}
+    pixel_y, pixel_x = settings.pixel_nm.value or (1.0, 1.0)
+    return {"x_fit": table.to_nm(x, pixel_x), "y_fit": table.to_nm(y, pixel_y)}
+
+
+def _widths(table: Table, settings: Settings, sigma_x, sigma_y) -> dict[str, numpy.ndarray]:
     """The columns that tell the PSF, with the library's names."""
     pixel_y, pixel_x = settings.pixel_nm.value
-    columns = {"x_fit": table.to_nm(x, pixel_x), "y_fit": table.to_nm(y, pixel_y)}
+    columns: dict[str, numpy.ndarray] = {}
     if settings.model.value == "spline":
         if table.z_nm is not None:
             columns["z_fit"] = table.z_nm

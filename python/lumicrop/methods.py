@@ -20,6 +20,8 @@ class Method:
         Those of `BACKGROUNDS` that it can be given; the first is its default.
     has_psf : bool
         It looks at the PSF: it needs a model, a width and the pixel size.
+    has_aperture : bool
+        It has a radius, around the fitted position.
     has_errors : bool
         It weights pixels by their noise or is meant for it: photons are written with their standard error.
     iterates : bool
@@ -31,6 +33,7 @@ class Method:
     has_psf: bool = True
     has_errors: bool = False
     iterates: bool = False
+    has_aperture: bool = False
 
 
 #: What is subtracted, by name.
@@ -58,6 +61,12 @@ METHODS = {
         ("fitted", "column", "map", "border_median", "corrected_median"),
         has_errors=True,
         iterates=True,
+    ),
+    "aperture": Method(
+        "pixels above the background, by the part of their area in an ellipse",
+        ("border_median", "corrected_median", "column", "map"),
+        has_psf=False,
+        has_aperture=True,
     ),
 }
 

@@ -29,6 +29,8 @@ class Request:
         where `em_gain` is said, else that behind it.
     em_gain, read_noise, saturation : float or None
         Mean multiplication of electrons, read noise [e-], raw counts of a saturated pixel [ADU].
+    aperture_px, aperture_y_px, aperture_theta_deg : float or None
+        Semi-axes [px] along its own x and y axes, and angle [degrees], of ``method="aperture"``. Only the first: a radius.
     offset_map, gain_map, read_variance_map, bad_pixels, background_map : str, pathlib.Path, array or None
         See `lumicrop.frame_maps.read_map`.
     background : float, str or None
@@ -66,6 +68,9 @@ class Request:
     read_noise: float | None = None
     qe: float | None = None
     saturation: float | None = None
+    aperture_px: float | None = None
+    aperture_y_px: float | None = None
+    aperture_theta_deg: float | None = None
     offset_map: Any = None
     gain_map: Any = None
     read_variance_map: Any = None

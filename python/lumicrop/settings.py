@@ -34,7 +34,7 @@ from .input_error import InputError
 from .methods import DETAILS, METHODS, all_details, has_detail
 from .movies import Movie
 from .request import Request
-from .setting import DEFAULT, UNUSED, Setting, first_said, number_text, one_of, positive
+from .setting import DEFAULT, UNUSED, Setting, first_said, number_text, one_of, option_of, positive
 from .sources import Statement
 from .tables import Table
 
@@ -68,6 +68,8 @@ class Settings:
         Value: [e-]. None where noise is not looked at, and with a map of variances.
     saturation : Setting
         Value: raw counts [ADU].
+    aperture_px, aperture_y_px, aperture_theta_deg : Setting
+        Values: semi-axes [px] and angle [degrees] of the aperture. All but the first None: a circle.
     offset_map, gain_map, read_variance_map, bad_pixels, background_map : Setting
         Value: a `lumicrop.frame_maps.FrameMap`.
     details : Setting
@@ -86,6 +88,9 @@ class Settings:
     read_noise: Setting
     qe: Setting
     saturation: Setting
+    aperture_px: Setting
+    aperture_y_px: Setting
+    aperture_theta_deg: Setting
     offset_map: Setting
     gain_map: Setting
     read_variance_map: Setting
@@ -134,6 +139,7 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
     model = _model(request, table, pixel_nm.value) if of_psf else UNUSED
     sigma = _sigma(request, table, model.value) if model.value in ("isogauss", "gauss") else UNUSED
     background = background_setting(request, table, method.value)
+    aperture = _aperture(request, method.value)
     noise_matters = (
         METHODS[method.value].has_errors
         or background_kind(background.value) == "corrected_median"
@@ -142,7 +148,7 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
     return Settings(
         method=method,
         model=model,
-        size=_size(request, stated, table, pixel_nm),
+        size=_size(request, stated, table, pixel_nm, aperture),
         pixel_nm=pixel_nm,
         qe=positive("qe", _quantum_efficiency(request, table)),
         sigma=sigma,
@@ -154,8 +160,25 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
         padding=one_of(request, "padding", PADDINGS, Setting("geometry", DEFAULT)),
         spline=Setting(Path(request.spline), request.source_of("spline")) if model.value == "spline" else UNUSED,
         details=details,
+        **aperture,
         **camera_settings(request, movie, stated, noise_matters=noise_matters),
     )
+
+
+def _aperture(request: Request, method: str) -> dict[str, Setting]:
+    """Semi-axes and angle, where the method has them."""
+    names = ("aperture_px", "aperture_y_px", "aperture_theta_deg")
+    said = {name: Setting(getattr(request, name), request.source_of(name)) for name in names}
+    given = [name for name in names if said[name].value is not None]
+    if not METHODS[method].has_aperture:
+        if given:
+            raise InputError(f"{option_of(given[0])} is for --method aperture, not {method}")
+        return dict.fromkeys(names, UNUSED)
+    if "aperture_px" not in given:
+        raise InputError("nobody states the aperture's radius: give --aperture-px")
+    for name in given[:2] if "aperture_y_px" in given else given[:1]:
+        positive(name, said[name])
+    return {name: said[name] if name in given else UNUSED for name in names}
 
 
 def _details(request: Request, method: str) -> Setting:
@@ -251,7 +274,9 @@ def _angle(sigma: Setting, table: Table) -> Setting:
     return Setting(0.0, "the table does not tell the widths' directions", assumed=True)
 
 
-def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Setting) -> Setting:
+def _size(
+    request: Request, stated: list[Statement], table: Table, pixel_nm: Setting, aperture: dict[str, Setting]
+) -> Setting:
     """Rows and columns of a crop."""
     if request.size is not None:
         if min(request.size) < 1:
@@ -262,6 +287,12 @@ def _size(request: Request, stated: list[Statement], table: Table, pixel_nm: Set
         if setting.value < 1 or setting.value != int(setting.value):
             raise InputError(f"{setting.source} is {setting.value:g}, expected a whole number above 0: give --size")
         return Setting((int(setting.value),) * 2, setting.source)
+    radius = max((aperture[name].value or 0.0 for name in ("aperture_px", "aperture_y_px")), default=0.0)
+    if radius > 0:  # and half a pixel for where its centre lies, and a border for the background
+        side = 2 * math.ceil(min(radius, 1e6) + 1.5) + 1
+        if side > _LARGEST_DERIVED_SIZE:
+            raise InputError(f"an aperture of {radius:g} px would need crops of {side} px: check it, or give --size")
+        return Setting((side, side), f"2 ceil(radius + 1.5) + 1, radius = {radius:g} px", assumed=True)
     sigma_px = _typical_sigma_px(request, table, pixel_nm.value)
     if sigma_px is None:
         raise InputError("nobody states a crop size, and no PSF width is known to derive it from: give --size")

@@ -171,7 +171,8 @@ def _is_words(value: Any) -> bool:
 
 
 _NUMBERS = (
-    "pixel_nm", "gain", "em_gain", "offset", "read_noise", "qe", "saturation", "sigma_nm", "background",
+    "pixel_nm", "gain", "em_gain", "offset", "read_noise", "qe", "saturation", "aperture_px", "aperture_y_px",
+    "aperture_theta_deg", "sigma_nm", "background",
     "first_pixel_at",
 )  # fmt: skip
 _WORD = (lambda value: isinstance(value, str)), "a word"

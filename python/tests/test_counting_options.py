@@ -21,6 +21,16 @@ DETAILS = tuple(methods.DETAILS)
 COMBINATIONS = [(method, kind) for method, how in methods.METHODS.items() for kind in how.backgrounds if kind != "map"]
 
 
+#: What a method cannot do without.
+NEEDED = {"aperture": {"aperture_px": 2.3, "aperture_y_px": 1.6, "aperture_theta_deg": 25.0}}
+
+
+def options_of(method):
+    return [
+        str(each) for name, given in NEEDED.get(method, {}).items() for each in ("--" + name.replace("_", "-"), given)
+    ]
+
+
 @pytest.fixture
 def sample(tmp_path):
     return Sample(tmp_path)
@@ -62,7 +72,7 @@ def test_there_is_one_list_of_methods_backgrounds_and_details():
 def test_the_list_says_which_backgrounds_the_library_takes(method, kind):
     channel = lumicrop.Channel(
         np.ones((1, 5, 5), "u2"), method=method, background=kind, pixel_nm=100, gain=1, qe=1, psf_sigma_nm=120,
-        background_map=np.ones((5, 5)) if kind == "map" else None,
+        background_map=np.ones((5, 5)) if kind == "map" else None, **NEEDED.get(method, {}),
     )  # fmt: skip
     columns = {name: [0] for name in ("X0", "Y0", "frame", "x_fit", "y_fit", "os_fit")}
     try:
@@ -75,7 +85,7 @@ def test_the_list_says_which_backgrounds_the_library_takes(method, kind):
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_the_list_says_which_details_a_method_has(method, sample):
-    found, rows = counted_directly(sample, DETAILS, method=method)
+    found, rows = counted_directly(sample, DETAILS, method=method, **NEEDED.get(method, {}))
     for name in DETAILS:
         tells = not np.isnan(found[name][rows]).all()
         tells = found[name].any() if name == "iterations" else tells
@@ -90,10 +100,11 @@ def test_the_command_gives_what_one_call_gives(method, kind, sample, files):
     asked = [name for name in DETAILS if methods.has_detail(method, name)]
     command(
         "integrate", *files, "--method", method, "--background", kind.replace("_", "-"), "--size", SIZE, "--read-noise", 1.5,
-        "--saturation", 240, "--details", ",".join(asked), "--no-plot",
+        "--saturation", 240, "--details", ",".join(asked), "--no-plot", *options_of(method),
     )  # fmt: skip
     expected, _ = counted_directly(
-        sample, ("photons", "background_photons", "flags", *asked), method=method, background=kind, read_noise=1.5, saturation=240
+        sample, ("photons", "background_photons", "flags", *asked), method=method, background=kind, read_noise=1.5, saturation=240,
+        **NEEDED.get(method, {}),
     )  # fmt: skip
     locs = written(files[0])
     np.testing.assert_array_equal(locs["lumicrop_photons"], expected["photons"])
@@ -139,7 +150,7 @@ def test_a_sum_with_its_enclosed_fraction_needs_the_psf_and_has_it(sample, files
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_errors_are_written_by_default_where_the_method_is_there_for_them(method, files):
-    command("integrate", *files, "--method", method, "--size", SIZE, "--no-plot")
+    command("integrate", *files, "--method", method, "--size", SIZE, "--no-plot", *options_of(method))
     names = [name for name in written(files[0]).dtype.names if name.startswith("lumicrop_")]
     usual = ["photons", "background", "neighbours", "flags", "reason"]
     usual[2:2] = (
@@ -162,10 +173,10 @@ def test_what_sum_and_filter_write_is_not_changed_by_asking_for_nothing(sample, 
 
 def test_all_details_are_those_that_the_method_tells(files):
     for method in methods.METHODS:
-        data = integrated(*files, method=method, size=SIZE, details="all")
+        data = integrated(*files, method=method, size=SIZE, details="all", **NEEDED.get(method, {}))
         names = {name.removeprefix("lumicrop_") for name in data} & set(DETAILS)
         expected = {name for name in DETAILS if methods.has_detail(method, name)}
-        assert names == (expected - {"enclosed", "photons_total"} if method == "sum" else expected)
+        assert names == (expected - {"enclosed", "photons_total"} if not methods.METHODS[method].has_psf else expected)
 
 
 def test_every_format_has_the_columns_with_their_units(files):
@@ -407,3 +418,41 @@ def test_an_em_gain_over_a_gain_of_unknown_kind_is_asked_about():
         Request(em_gain=300.0).over(saved)
     assert Request(em_gain=300.0, gain=12.0).over(saved).gain == 12
     assert Request(em_gain=300.0).over(Request(gain=12.0, em_gain=250.0, source="run.yaml")).gain == 12
+
+
+# ----------------------------------------------------------------------------------------------------------- aperture
+
+
+def test_an_aperture_needs_a_radius_and_nobody_else_has_one(files):
+    assert "give --aperture-px" in refused("integrate", *files, "--method", "aperture")
+    assert "--aperture-px is for --method aperture, not mle" in refused(
+        "integrate", *files, "--method", "mle", "--aperture-px", 3
+    )
+    said = refused("integrate", *files, "--method", "aperture", "--aperture-px", -2)
+    assert "-2" in said and "aperture" in said
+
+
+def test_crops_of_an_aperture_hold_it_and_a_border(files):
+    by_itself = integrated(*files, method="aperture", aperture_px=2.6)
+    asked = integrated(*files, method="aperture", aperture_px=2.6, size=(11, 11))  # 2 ceil(2.6 + 1.5) + 1
+    other = integrated(*files, method="aperture", aperture_px=2.6, size=(13, 13))
+    np.testing.assert_array_equal(by_itself["lumicrop_photons"], asked["lumicrop_photons"])
+    assert not np.array_equal(other["lumicrop_photons"], asked["lumicrop_photons"])
+
+
+def test_an_aperture_in_pixels_asks_for_no_pixel_size(tmp_path):
+    random = np.random.default_rng(5)
+    movie = random.poisson(40, (4, 30, 30)).astype("u2")
+    np.save(tmp_path / "movie.npy", movie)
+    x, y, frame = random.uniform(8, 20, 12), random.uniform(8, 20, 12), np.arange(12) % 4
+    pandas.DataFrame({"x": x, "y": y, "t": frame}).to_csv(tmp_path / "spots.csv", index=False)
+    found = integrated(
+        tmp_path / "movie.npy", tmp_path / "spots.csv", columns={"x": "x", "y": "y", "frame": "t"}, unit="px",
+        origin="first_pixel", first_frame=0, method="aperture", aperture_px=3, gain=1, offset=0, qe=1, size=(11, 11),
+    )  # fmt: skip
+    corner = [np.floor(at + 0.5).astype(int) - 5 for at in (x, y)]
+    expected = lumicrop.integrate(
+        lumicrop.Channel(movie, method="aperture", aperture_px=3, pixel_nm=100, gain=1, qe=1, crop_shape=(11, 11)),
+        frame=frame, X0=corner[0], Y0=corner[1], x_fit=100 * x, y_fit=100 * y,
+    )  # fmt: skip
+    np.testing.assert_allclose(found["lumicrop_photons"], expected.photons, rtol=1e-6)
