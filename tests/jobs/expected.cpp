@@ -67,6 +67,27 @@ oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
     return psf;
 }
 
+oracle::Ellipse ellipse_of(const Job& job, const ChannelInput& channel, int64_t i)
+{
+    const oracle::Real corner = job.origin == LUMICROP_PIXEL_CORNER ? 0.5 : 0; // as for the PSF
+    oracle::Ellipse ellipse;
+    ellipse.x = static_cast<double>(oracle::Real(at(job.x_fit, i)) / channel.pixel_x_nm - at(job.X0, i) - corner);
+    ellipse.y = static_cast<double>(oracle::Real(at(job.y_fit, i)) / channel.pixel_y_nm - at(job.Y0, i) - corner);
+    ellipse.semi_x = channel.aperture_x_px.value_or(std::nan(""));
+    ellipse.semi_y = channel.aperture_y_px.value_or(std::nan(""));
+    if (std::isnan(ellipse.semi_y)) ellipse.semi_y = ellipse.semi_x;
+    ellipse.theta_deg = channel.aperture_theta_deg.value_or(0);
+    return ellipse;
+}
+
+double ellipse_rounding(const Job& job, const ChannelInput& channel, int64_t i)
+{
+    const double largest = std::abs(at(job.x_fit, i)) / channel.pixel_x_nm +
+                           std::abs(at(job.y_fit, i)) / channel.pixel_y_nm + std::abs(at(job.X0, i)) +
+                           std::abs(at(job.Y0, i)) + 1;
+    return std::ldexp(largest, -52);
+}
+
 double position_rounding(const Job& job, const ChannelInput& channel, int64_t i)
 {
     const double largest = std::abs(at(job.x_fit, i)) + std::abs(at(job.y_fit, i)) +

@@ -1,6 +1,7 @@
 // What the oracle says of every detection of a job, and the comparison with what came back.
 #pragma once
 
+#include "../oracle/aperture.hpp"
 #include "../oracle/bounds.hpp"
 #include "job.hpp"
 #include "run_job.hpp"
@@ -22,8 +23,14 @@ oracle::Padding rule_of(const ChannelInput& channel);
 /// The detection's PSF, from the columns or else the channel.
 oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t detection);
 
+/// The aperture of a channel of APERTURE around one detection.
+oracle::Ellipse ellipse_of(const Job& job, const ChannelInput& channel, int64_t detection);
+
 /// One rounding of each product and difference in x_fit - X0 * px (- px / 2) [nm].
 double position_rounding(const Job& job, const ChannelInput& channel, int64_t detection);
+
+/// Likewise in x_fit / px - X0 (- 1/2) [px].
+double ellipse_rounding(const Job& job, const ChannelInput& channel, int64_t detection);
 
 /// One detection by the oracle.
 oracle::Answer answer_of(const Job& job, const Place& place, int64_t detection);

@@ -54,6 +54,7 @@ struct ChannelInput
     double qe = 1;
     double camera_offset = 0;
     std::optional<double> psf_sigma_nm, psf_sigma_x_nm, psf_sigma_y_nm, psf_theta_deg;
+    std::optional<double> aperture_x_px, aperture_y_px, aperture_theta_deg;
     std::shared_ptr<const SplineInput> spline;
     lumicrop_background background = LUMICROP_BACKGROUND_DEFAULT;
     double em_gain = 1;
@@ -69,15 +70,16 @@ struct ChannelInput
         return source == LUMICROP_GIVEN ? LUMICROP_PADDING_ZEROS : LUMICROP_PADDING_GEOMETRY;
     }
     bool needs_whole_origins() const { return source == LUMICROP_GATHERED || rule() == LUMICROP_PADDING_GEOMETRY; }
-    bool needs_origins() const { return needs_whole_origins() || method == LUMICROP_FILTER; }
+    bool needs_origins() const { return needs_whole_origins() || method == LUMICROP_FILTER || method == LUMICROP_APERTURE; }
     bool has_maps() const { return offset_map || gain_map || read_variance_map || bad_pixels || background_map; }
     lumicrop_background subtracted() const
     {
         if (background != LUMICROP_BACKGROUND_DEFAULT) return background;
-        return method == LUMICROP_SUM      ? LUMICROP_BACKGROUND_BORDER_MEDIAN
+        return adds_up()                   ? LUMICROP_BACKGROUND_BORDER_MEDIAN
                : method == LUMICROP_FILTER ? LUMICROP_BACKGROUND_COLUMN
                                            : LUMICROP_BACKGROUND_FITTED;
     }
+    bool adds_up() const { return method == LUMICROP_SUM || method == LUMICROP_APERTURE; }
     bool is_filter(lumicrop_model of) const { return method == LUMICROP_FILTER && model == of; }
 };
 

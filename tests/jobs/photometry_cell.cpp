@@ -9,15 +9,14 @@ const std::vector<EstimateKind>& estimate_kinds()
 {
     static const std::vector<EstimateKind> kinds = [] {
         std::vector<EstimateKind> all;
-        for (lumicrop_method method : {LUMICROP_SUM, LUMICROP_FILTER, LUMICROP_JOINT, LUMICROP_OPTIMAL, LUMICROP_MLE})
+        for (lumicrop_method method :
+             {LUMICROP_SUM, LUMICROP_FILTER, LUMICROP_JOINT, LUMICROP_OPTIMAL, LUMICROP_MLE, LUMICROP_APERTURE})
             for (lumicrop_background background :
                  {LUMICROP_BACKGROUND_BORDER_MEDIAN, LUMICROP_BACKGROUND_CORRECTED_MEDIAN, LUMICROP_BACKGROUND_COLUMN,
                   LUMICROP_BACKGROUND_MAP, LUMICROP_BACKGROUND_FITTED}) {
                 const bool fits = background == LUMICROP_BACKGROUND_FITTED;
-                const bool legal = method == LUMICROP_JOINT                              ? fits
-                                   : method == LUMICROP_SUM || method == LUMICROP_FILTER ? !fits
-                                                                                         : true;
-                if (legal) all.push_back({method, background});
+                const bool may_fit = method == LUMICROP_JOINT || method == LUMICROP_OPTIMAL || method == LUMICROP_MLE;
+                if (fits ? may_fit : method != LUMICROP_JOINT) all.push_back({method, background});
             }
         return all;
     }();
@@ -46,7 +45,7 @@ std::string level_name(Factor factor, int level)
     switch (factor) {
     case Factor::dtype: return name_of(static_cast<lumicrop_dtype>(LUMICROP_U8 + level));
     case Factor::estimate: {
-        const char* const methods[] = {"sum", "filter", "joint", "optimal", "mle"};
+        const char* const methods[] = {"sum", "filter", "joint", "optimal", "mle", "aperture"};
         const char* const backgrounds[] = {"median", "corrected", "column", "map", "fitted"};
         const EstimateKind& kind = estimate_kinds()[static_cast<size_t>(level)];
         return std::string(methods[kind.method - 1]) + "/" + backgrounds[kind.background - 1];

@@ -73,7 +73,11 @@ oracle::Question question_of(const Job& job, const Place& place, int64_t i)
     question.crop = crop_of(job, place, i);
     question.sensor = sensor_of(job, channel, i);
     const bool fraction = (job.asked & (bit_of(Out::enclosed) | bit_of(Out::photons_total))) != 0;
-    if (channel.method != LUMICROP_SUM || fraction) {
+    if (channel.method == LUMICROP_APERTURE) {
+        question.aperture = ellipse_of(job, channel, i);
+        question.aperture_rounding = ellipse_rounding(job, channel, i);
+    }
+    if (!channel.adds_up() || fraction) {
         question.psf = psf_of(job, channel, i);
         const oracle::Psf& psf = *question.psf;
         question.shape_is_nan = std::isnan(psf.mux) || std::isnan(psf.muy) || std::isnan(psf.sigma_x) ||
@@ -167,6 +171,17 @@ std::string differences(const oracle::Photometry& wanted, const Outputs& outputs
     return compare.text();
 }
 
+std::string aperture_text(const Job& job, const ChannelInput& channel, int64_t i)
+{
+    if (channel.method != LUMICROP_APERTURE) return {};
+    const oracle::Ellipse ellipse = ellipse_of(job, channel, i);
+    std::ostringstream text;
+    text.precision(17);
+    text << ", ellipse of " << ellipse.semi_x << " and " << ellipse.semi_y << " px, turned by " << ellipse.theta_deg
+         << ", at (" << ellipse.x << ", " << ellipse.y << ")";
+    return text.str();
+}
+
 } // namespace
 
 bool photometry_agrees(const Job& job, const std::vector<oracle::Photometry>& expected, const Outputs& outputs,
@@ -187,7 +202,8 @@ bool photometry_agrees(const Job& job, const std::vector<oracle::Photometry>& ex
                    << ", model " << channel.model << ", padding " << channel.rule() << ", maps "
                    << channel.offset_map.has_value() << channel.gain_map.has_value() << channel.read_variance_map.has_value()
                    << channel.bad_pixels.has_value() << channel.background_map.has_value() << ", gain " << channel.gain
-                   << ", em_gain " << channel.em_gain << ", read_noise " << channel.read_noise << ")" << text;
+                   << ", em_gain " << channel.em_gain << ", read_noise " << channel.read_noise
+                   << aperture_text(job, channel, static_cast<int64_t>(i)) << ")" << text;
     }
     if (bad > 0)
         ADD_FAILURE() << who << ", " << job.name << ": " << bad << " of " << expected.size()

@@ -84,6 +84,19 @@ void choose_maps(Chance& chance, ChannelInput& channel, const ChannelSettings& s
     }
 }
 
+/// Circles and ellipses, well within the crop or larger than it.
+void choose_aperture(Chance& chance, ChannelInput& channel)
+{
+    const double half_size = 0.5 * static_cast<double>(std::min(channel.width, channel.height));
+    channel.aperture_x_px = half_size * chance.between(0.3, 1.5);
+    if (chance.happens(0.1)) channel.aperture_x_px = std::ceil(2 * half_size) / 2; // touches the edges
+    if (chance.happens(0.6))
+        channel.aperture_y_px = chance.happens(0.2) ? std::nan("") : half_size * chance.between(0.3, 1.5);
+    if (chance.happens(0.7))
+        channel.aperture_theta_deg =
+            chance.happens(0.4) ? 90 * static_cast<double>(chance.whole(-4, 4)) : chance.between(-200, 200);
+}
+
 /// Where crops lie. Those that the maps must cover lie inside.
 void place(Chance& chance, const ChannelInput& channel, Rows& rows)
 {
@@ -101,6 +114,10 @@ void place(Chance& chance, const ChannelInput& channel, Rows& rows)
     const double spread = channel.width * channel.height <= 4 ? 0.2 : 0.5;
     rows.x.push_back((rows.X0.back() + middle_x + spread * chance.normal()) * channel.pixel_x_nm);
     rows.y.push_back((rows.Y0.back() + middle_y + spread * chance.normal()) * channel.pixel_y_nm);
+    if (channel.method == LUMICROP_APERTURE && chance.happens(0.2)) { // centres of pixels, their edges and corners
+        rows.x.back() = std::round(2 * rows.x.back() / channel.pixel_x_nm) / 2 * channel.pixel_x_nm;
+        rows.y.back() = std::round(2 * rows.y.back() / channel.pixel_y_nm) / 2 * channel.pixel_y_nm;
+    }
     rows.z.push_back(chance.between(-450, 450));
     rows.sigma.push_back(chance.between(90, 200));
     rows.sigma_x.push_back(chance.between(90, 200));
@@ -181,6 +198,7 @@ ChannelInput made_channel(Chance& chance, const ChannelSettings& settings, Rows&
     channel.psf_sigma_nm = chance.between(90, 180);
     channel.psf_sigma_x_nm = chance.between(90, 180);
     channel.psf_sigma_y_nm = chance.between(90, 180);
+    if (channel.method == LUMICROP_APERTURE) choose_aperture(chance, channel);
     if (channel.model == LUMICROP_SPLINE) channel.spline = random_spline(chance, channel);
     const double background =
         channel.dtype == LUMICROP_U8 ? chance.one_of({2.0, 15.0}) : chance.one_of({0.3, 2.0, 15.0, 120.0});
@@ -286,7 +304,7 @@ PhotometryJob photometry_job(uint64_t seed, uint64_t number)
     const int64_t n_channels = channels_of(seed, number);
     for (int64_t k = 0; k < n_channels; ++k, ++slot) {
         const auto kinds = static_cast<uint64_t>(estimate_kinds().size());
-        // 7 and 19 have no common factor: dtype and estimate count through all their pairs.
+        // 7 and 23 have no common factor: dtype and estimate count through all their pairs.
         const auto dtype = static_cast<int>(slot % 7);
         const auto estimate = static_cast<int>(slot % kinds);
         const int model = static_cast<int>(chance.whole(0, 2));

@@ -145,6 +145,9 @@ LaidOut::LaidOut(const Job& job, const Placement& placement) : placement_(placem
             splines_.push_back(make_spline(*input.spline));
             channel.spline = splines_.back().get();
         }
+        if (input.aperture_x_px) channel.aperture_x_px = *input.aperture_x_px;
+        if (input.aperture_y_px) channel.aperture_y_px = *input.aperture_y_px;
+        if (input.aperture_theta_deg) channel.aperture_theta_deg = *input.aperture_theta_deg;
         channel.background = input.background;
         channel.em_gain = input.em_gain;
         channel.read_noise = input.read_noise;

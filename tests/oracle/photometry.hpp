@@ -1,6 +1,7 @@
 // SPEC 8: photons with their errors by every estimator, pixel by pixel in long double, and how far a result may lie from them.
 #pragma once
 
+#include "aperture.hpp"
 #include "bounds.hpp"
 #include "psf.hpp"
 
@@ -8,7 +9,7 @@
 
 namespace oracle {
 
-enum class Method { sum, filter, joint, optimal, mle };
+enum class Method { sum, filter, joint, optimal, mle, aperture };
 enum class Background { border_median, corrected_median, column, map, fitted };
 
 /// The camera as the crop's pixels see it. Beyond a map there is nothing: NaN, which masks.
@@ -35,8 +36,10 @@ struct Question
     Padding padding = Padding::none;
     Crop crop;
     Sensor sensor;
-    std::optional<Psf> psf; ///< SUM: where the fraction enclosed is asked for
-    double os_fit = 0;      ///< COLUMN
+    std::optional<Psf> psf; ///< SUM, APERTURE: where the fraction enclosed is asked for
+    std::optional<Ellipse> aperture;
+    double aperture_rounding = 0; ///< how far one rounding of the position may move the aperture [px]
+    double os_fit = 0;            ///< COLUMN
     bool shape_is_nan = false;
     Precision precision = Precision::single_;
     double position_rounding = 0; ///< above 0: how far one rounding may move the PSF [nm]; results may move with it
