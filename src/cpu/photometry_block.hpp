@@ -207,7 +207,10 @@ private:
             const Real light = kWhole ? psf_->weight(i) : parts_[i] * psf_->weight(i);
             sum.add(some_left_out_ ? select(mask_of<Real>(left_out_[i]), Real(0), light) : light);
         }
-        (Wide::widened(sum.value()) * Wide::load(enclosed_)).store(enclosed_);
+        alignas(64) double fraction[kLanes];
+        widen(sum.value(), fraction);
+        for (int lane = 0; lane < kLanes; ++lane)
+            if (enclosed_[lane] != 0) enclosed_[lane] *= fraction[lane]; // of no light at all there are no fractions
     }
 
     void estimate(const Job& job, Outcomes<kLanes>& outcomes)

@@ -334,7 +334,8 @@ private:
             if (!counts(i)) return;
             sum.add(whole ? psf_[i] : psf_[i] * static_cast<Real>(aperture.part_of_pixel(column, row)));
         });
-        return psf_light_ * team_.sum(static_cast<double>(sum.value()));
+        const double fraction = team_.sum(static_cast<double>(sum.value()));
+        return psf_light_ == 0 ? 0 : psf_light_ * fraction; // of no light at all there are no fractions
     }
 
     /// Sum of `part(pixel)` over the pixels that the background was measured on.

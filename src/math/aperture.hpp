@@ -14,9 +14,9 @@ struct Point
     double x, y;
 };
 
-LUMICROP_HOST_DEVICE Point between(const Point& p, const Point& q, double part)
+LUMICROP_HOST_DEVICE Point scaled(const Point& step, double part)
 {
-    return {muladd(part, q.x - p.x, p.x), muladd(part, q.y - p.y, p.y)};
+    return {part * step.x, part * step.y};
 }
 
 LUMICROP_HOST_DEVICE double cross(const Point& p, const Point& q)
@@ -24,29 +24,29 @@ LUMICROP_HOST_DEVICE double cross(const Point& p, const Point& q)
     return p.x * q.y - p.y * q.x;
 }
 
-/// Twice the area of the unit circle's sector from p's direction to q's, negative where that is clockwise.
-LUMICROP_HOST_DEVICE double twice_sector(const Point& p, const Point& q)
+/// Twice the area of the unit circle's sector from the direction of p to that of p + step, negative where that is clockwise. A pixel is a
+/// short step on a large ellipse, and p alone all but parallel to p + step: their difference must not be taken again.
+LUMICROP_HOST_DEVICE double twice_sector(const Point& p, const Point& step)
 {
-    return std::atan2(cross(p, q), muladd(p.x, q.x, p.y * q.y));
+    return std::atan2(cross(p, step), muladd(p.x, p.x + step.x, p.y * (p.y + step.y)));
 }
 
-/// Twice the area that the unit circle shares with the triangle of its centre, p and q, negative where that is clockwise. These, added up
-/// around a polygon, are what the circle shares with it.
-LUMICROP_HOST_DEVICE double twice_shared(const Point& p, const Point& q)
+/// Twice the area that the unit circle shares with the triangle of its centre, p and p + step, negative where that is clockwise. These, added up
+/// around a polygon, are what the circle shares with it. `meets` becomes true where some of the step lies within.
+LUMICROP_HOST_DEVICE double twice_shared(const Point& p, const Point& step, bool& meets)
 {
-    const double dx = q.x - p.x, dy = q.y - p.y;
-    // p + t (q - p) lies on the circle where a t^2 + 2 b t + c is 0.
-    const double a = dx * dx + dy * dy, b = p.x * dx + p.y * dy, c = p.x * p.x + p.y * p.y - 1;
+    // p + t step lies on the circle where a t^2 + 2 b t + c is 0.
+    const double a = step.x * step.x + step.y * step.y, b = p.x * step.x + p.y * step.y, c = p.x * p.x + p.y * p.y - 1;
     const double discriminant = b * b - a * c;
-    if (!(discriminant > 0)) return twice_sector(p, q);
+    if (!(discriminant > 0)) return twice_sector(p, step);
     const double root = square_root(discriminant);
     const double enters = (-b - root) / a, leaves = (-b + root) / a;
-    if (enters <= 0 && leaves >= 1) return cross(p, q);
-    if (enters >= 1 || leaves <= 0) return twice_sector(p, q);
-    const Point first = enters > 0 ? between(p, q, enters) : p, last = leaves < 1 ? between(p, q, leaves) : q;
-    double twice = cross(first, last);
-    if (enters > 0) twice += twice_sector(p, first);
-    if (leaves < 1) twice += twice_sector(last, q);
+    if (enters >= 1 || leaves <= 0) return twice_sector(p, step);
+    meets = true;
+    double twice = ((leaves < 1 ? leaves : 1) - (enters > 0 ? enters : 0)) * cross(p, step);
+    if (enters > 0) twice += twice_sector(p, scaled(step, enters));
+    if (leaves < 1)
+        twice += twice_sector({muladd(leaves, step.x, p.x), muladd(leaves, step.y, p.y)}, scaled(step, 1 - leaves));
     return twice;
 }
 
@@ -77,16 +77,17 @@ struct Aperture
         if (distance - reach >= 1) return 0;
         Point from{middle.x - right.x - down.x, middle.y - right.y - down.y};
         double twice = 0;
+        bool meets = false;
 #if defined(__CUDA_ARCH__)
 #pragma unroll 1
 #endif
         for (int edge = 0; edge < 4; ++edge) {
-            const Point& along = edge % 2 == 0 ? right : down;
-            const double way = edge < 2 ? 2 : -2;
-            const Point to{muladd(way, along.x, from.x), muladd(way, along.y, from.y)};
-            twice += twice_shared(from, to);
-            from = to;
+            const Point step = scaled(edge % 2 == 0 ? right : down, edge < 2 ? 2 : -2);
+            twice += twice_shared(from, step, meets);
+            from = {from.x + step.x, from.y + step.y};
         }
+        // No edge inside: the whole ellipse lies in the pixel, or none of it, whatever rounding leaves of the sectors.
+        if (!meets) return twice > 3 ? area() : 0;
         const double part = 0.5 * twice * along_x * along_y;
         return part < 0 ? 0 : part > 1 ? 1 : part;
     }
