@@ -119,14 +119,14 @@ LUMICROP_HOST_DEVICE PartSums<Real> part_sums(const Pixels& counted)
     return {sums[0], sums[1], sums[kWhole ? 0 : 3], sums[2]};
 }
 
-/// Of such a sum: sum c^2 V = F^2 sum c^2 d + sum c^2 v.
+/// Of such a sum: sum c^2 V = F^2 sum c^2 d + sum c^2 v, which noise may take below 0; NaN stays NaN.
 ///
 ///  measured  sum c over the pixels that b was measured on
 LUMICROP_HOST_DEVICE Certainty certainty_of_sum(const PartSums<double>& sums, double measured, double excess,
                                                 const KnownBackground& background)
 {
     const double of_pixels = excess * sums.squared + sums.squared_variance, pixels = sums.pixels;
-    return {with_background(of_pixels > 0 ? of_pixels : 0, pixels, measured, background), background.variance,
+    return {with_background(of_pixels < 0 ? 0 : of_pixels, pixels, measured, background), background.variance,
             background.pixels, not_a_number()};
 }
 
