@@ -72,7 +72,9 @@ const NamedMap camera_maps[] = {{"offset_map", &lumicrop_channel::offset_map, LU
 
 TEST_P(PhotometryRefusals, EveryMethodTakesTheBackgroundsThatItCan)
 {
-    refuse("method 6", [](SmallCall& c) { c.channels[1].method = 6; }, {"channel 2", "method", "6", "_MLE (5)"});
+    for (int32_t unknown : {0, 7, -1})
+        refuse("method " + std::to_string(unknown), [=](SmallCall& c) { c.channels[1].method = unknown; },
+               {"channel 2", "method", std::to_string(unknown), "_APERTURE (6)"});
     for (int32_t unknown : {-1, 6, 99})
         refuse("background " + std::to_string(unknown), [=](SmallCall& c) { c.channels[1].background = unknown; },
                {"channel 2", "background", std::to_string(unknown), "_FITTED (5)"});
