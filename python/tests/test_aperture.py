@@ -1,4 +1,4 @@
-"""Apertures against photutils and sep on the same crops, and their errors against the truth: simulated molecules whose photons are known."""
+"""Apertures against photutils and sep on the same crops, and their errors against simulated molecules."""
 
 import numpy
 import pytest
@@ -166,8 +166,8 @@ def test_the_error_of_a_known_background_is_that_of_the_light():
     ids=str,
 )
 def test_errors_are_true(seed, photons, background, aperture, kind):
-    """Spread 0.95 to 1.06 of the error told, as for the border-median sum: medians of whole counts are not quite normal. The light within each
-    aperture differs with the position, and is known."""
+    """Spread 0.95 to 1.06 of the error told, as for the border-median sum: medians of whole counts are not quite
+    normal. The light within each aperture differs with the position, and is known."""
     print(f"seed {seed}")
     n = 20_000
     camera = Camera(read_noise=numpy.hypot(1.0, Camera.gain / 12**0.5))  # rounding is noise, too
