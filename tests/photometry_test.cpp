@@ -16,7 +16,7 @@ std::optional<uint64_t> number_from(const char* variable)
     return std::strtoull(text, nullptr, 10);
 }
 
-constexpr uint64_t full_jobs = 700;     // every pair of levels several times
+constexpr uint64_t full_jobs = 850;     // every pair of levels several times
 constexpr uint64_t emulated_jobs = 100; // where kernels are interpreted
 constexpr int pairs_at_least = 3;
 
