@@ -87,11 +87,10 @@ public:
         find_background();
         draw_light();
         Psf psf(view_, given_.centre, given_.shape);
-        if (counting_.method == Method::aperture)
-            cut_out();
-        else if (counting_.uses_psf)
-            draw_psf(psf);
+        if (counting_.uses_psf) draw_psf(psf);
+        if (counting_.method == Method::aperture) cut_out();
         team_.sync();
+        if (counting_.method == Method::sum && counting_.uses_psf) enclosed_light_ = light_added_up();
         DetailedOutcome outcome = counting_.method == Method::sum        ? added_up<true>()
                                   : counting_.method == Method::aperture ? added_up<false>()
                                                                          : estimated(psf);
@@ -255,7 +254,7 @@ private:
         math::BatchedSum<Real> sum;
         for (int32_t i = team_.rank(); i < n_pixels_; i += Team::kThreads)
             if ((marks(i) & left_out_ & kPadded) == 0) sum.add(psf_[i]);
-        psf_light_ = team_.sum(static_cast<double>(sum.value()));
+        enclosed_light_ = psf_light_ = team_.sum(static_cast<double>(sum.value()));
         const Real scale = Real(1) / static_cast<Real>(psf_light_);
         for (int32_t i = team_.rank(); i < n_pixels_; i += Team::kThreads) psf_[i] *= scale;
     }
@@ -274,31 +273,45 @@ private:
 
     // -- estimators --------------------------------------------------------------------------------------------------
 
-    __device__ __forceinline__ math::Aperture aperture() const
-    {
-        const math::Rotation turn = math::rotation(counting_.aperture_theta_deg);
-        return {given_.centre.column(view_), given_.centre.row(view_), turn.cosine, turn.sine,
-                counting_.aperture_x,        counting_.aperture_y};
-    }
-
-    /// The part of each pixel within the aperture, where the PSF would be. Pixels that it does not touch are left out.
+    /// The part of each pixel within the aperture takes the PSF's place, and pixels that the aperture does not touch are left out.
     __device__ __forceinline__ void cut_out()
     {
         team_.sync(); // the scratch has been used for padding
-        const math::Aperture aperture = this->aperture();
+        const math::Rotation turn = math::rotation(counting_.aperture_theta_deg);
+        const math::Aperture aperture{given_.centre.column(view_), given_.centre.row(view_), turn.cosine, turn.sine,
+                                      counting_.aperture_x,        counting_.aperture_y};
         double area = 0; // that is not padding
+        math::BatchedSum<Real> light;
         for_each_pixel(team_, view_.height, view_.width, [&](int32_t row, int32_t column) {
             const double part = aperture.part_of_pixel(column, row);
             const int32_t i = index(row, column);
             const uint32_t mark = marks(i);
             if ((mark & kPadded) == 0) area += part;
+            if (counting_.uses_psf && part != 0 && counts(i)) light.add(static_cast<Real>(part) * psf_[i]);
             psf_[i] = static_cast<Real>(part);
             marks_[i] = static_cast<uint8_t>(mark | (part == 0 ? kUntouched : 0));
         });
         area = team_.sum(area);
         cut_short_ = aperture.is_cut_short(area) && area == area;
+        enclosed_light_ = enclosed(light);
         left_out_ |= kUntouched;
         is_marked_ = true;
+    }
+
+    /// The PSF's light on the pixels that count.
+    __device__ __forceinline__ double light_added_up() const
+    {
+        math::BatchedSum<Real> light;
+        for (int32_t i = team_.rank(); i < n_pixels_; i += Team::kThreads)
+            if (counts(i)) light.add(psf_[i]);
+        return enclosed(light);
+    }
+
+    /// A sum of the normalised PSF in its weights. Of no light at all there are no fractions.
+    __device__ __forceinline__ double enclosed(math::BatchedSum<Real> light) const
+    {
+        const double fraction = team_.sum(static_cast<double>(light.value()));
+        return psf_light_ == 0 ? 0 : psf_light_ * fraction;
     }
 
     /// The sum of the pixels above the background; all of each, or its part within the aperture.
@@ -316,26 +329,6 @@ private:
         if (level_.known.value != level_.known.value || nowhere) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
         if (nowhere || (sums.pixels == 0 && some_masked_)) outcome.electrons = outcome.photons_sigma = math::not_a_number();
         return outcome;
-    }
-
-    /// The PSF's light on what was added up, in its weights.
-    __device__ __forceinline__ double light_added_up(Psf& psf)
-    {
-        const bool whole = counting_.method == Method::sum;
-        if (!whole) {
-            team_.sync(); // the parts have been used
-            draw_psf(psf);
-            team_.sync();
-        }
-        const math::Aperture aperture = this->aperture();
-        math::BatchedSum<Real> sum;
-        for_each_pixel(team_, view_.height, view_.width, [&](int32_t row, int32_t column) {
-            const int32_t i = index(row, column);
-            if (!counts(i)) return;
-            sum.add(whole ? psf_[i] : psf_[i] * static_cast<Real>(aperture.part_of_pixel(column, row)));
-        });
-        const double fraction = team_.sum(static_cast<double>(sum.value()));
-        return psf_light_ == 0 ? 0 : psf_light_ * fraction; // of no light at all there are no fractions
     }
 
     /// Sum of `part(pixel)` over the pixels that the background was measured on.
@@ -390,7 +383,7 @@ private:
 
     // -- what is said of all -----------------------------------------------------------------------------------------
 
-    __device__ __forceinline__ void finish(Psf& psf, DetailedOutcome& outcome)
+    __device__ __forceinline__ void finish(const Psf& psf, DetailedOutcome& outcome)
     {
         const OutputColumns& wanted = view_.results;
         const bool shape_is_nan = given_.centre.is_nan() || given_.shape.is_nan();
@@ -399,10 +392,8 @@ private:
                 mean_of_counted([&](int32_t row, int32_t column) { return maps_.background(row, column); });
             outcome.background = outcome.background_photons * view_.qe / counting_.electrons;
         }
-        if (counting_.uses_psf && wants_enclosed(wanted)) {
-            const double on_crop = adds_up(counting_.method) ? light_added_up(psf) : psf_light_;
-            tell_enclosed(view_, on_crop, psf.light(spline_, team_, rest_), shape_is_nan, outcome);
-        }
+        if (counting_.uses_psf && wants_enclosed(wanted))
+            tell_enclosed(view_, enclosed_light_, psf.light(spline_, team_, rest_), shape_is_nan, outcome);
         if (!is_wanted(wanted.flags)) return;
         bool saturated_here = false, non_finite_here = false;
         const Real saturation = static_cast<Real>(counting_.saturation);
@@ -440,9 +431,10 @@ private:
     Real* const psf_;
     const TeamScratch rest_; // padding first, then the PSF's
     Level level_;
-    Real base_variance_ = 0; // where no map tells it
-    double psf_light_ = 0;   // in its weights
-    uint32_t left_out_ = 0;  // marks of pixels that do not count
+    Real base_variance_ = 0;    // where no map tells it
+    double psf_light_ = 0;      // in its weights
+    double enclosed_light_ = 0; // of it, on what is estimated from
+    uint32_t left_out_ = 0;     // marks of pixels that do not count
     bool is_marked_ = false, some_padded_ = false, some_masked_ = false, no_border_ = false, cut_short_ = false;
 };
 
