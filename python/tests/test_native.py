@@ -385,7 +385,7 @@ def test_what_the_refusals_start_from_is_accepted():
 @pytest.mark.parametrize(
     "name, value, message",
     [
-        ("method", "guess", "channel 1: method is 'guess', one of 'filter', 'sum', 'joint', 'optimal', 'mle' expected"),
+        ("method", "guess", "channel 1: method is 'guess', one of 'filter', 'sum', 'joint', 'optimal', 'mle', 'aperture' expected"),
         ("method", None, "channel 1: method is None"),
         ("model", "airy", "channel 1: model is 'airy', one of 'isogauss', 'gauss', 'spline' expected"),
         ("padding", "some", "channel 1: padding is 'some', one of 'zeros', 'geometry', 'none' expected"),
