@@ -1,20 +1,15 @@
 // Random jobs of SPEC 8 on every backend against the oracle, and the table of what they covered.
 #include "jobs/photometry_expected.hpp"
 #include "jobs/photometry_job.hpp"
+#include "support/asked_numbers.hpp"
 #include "support/every_backend.hpp"
 
-#include <cstdlib>
 #include <iostream>
 #include <optional>
 
 namespace {
 
-std::optional<uint64_t> number_from(const char* variable)
-{
-    const char* text = std::getenv(variable);
-    if (text == nullptr || *text == '\0') return {};
-    return std::strtoull(text, nullptr, 10);
-}
+using test::number_from;
 
 constexpr uint64_t full_jobs = 850;     // every pair of levels several times
 constexpr uint64_t emulated_jobs = 100; // where kernels are interpreted

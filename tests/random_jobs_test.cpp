@@ -2,21 +2,16 @@
 // the host, on the device and here and there, and in as many chunks as the smallest memory budget makes: with the same bits.
 #include "jobs/expected.hpp"
 #include "jobs/random_job.hpp"
+#include "support/asked_numbers.hpp"
 #include "support/every_backend.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <optional>
 
 namespace {
 
-std::optional<uint64_t> number_from(const char* variable)
-{
-    const char* text = std::getenv(variable);
-    if (text == nullptr || *text == '\0') return {};
-    return std::strtoull(text, nullptr, 10);
-}
+using test::number_from;
 
 constexpr int jobs_a_cell = 20;
 constexpr uint64_t emulated_jobs = 300;

@@ -1,0 +1,23 @@
+// Numbers that the environment asks for: LUMICROP_TEST_SEED, LUMICROP_TEST_JOB, LUMICROP_TEST_JOBS.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+
+namespace test {
+
+inline std::optional<uint64_t> number_from(const char* variable)
+{
+    const char* text = std::getenv(variable);
+    if (text == nullptr || *text == '\0') return {};
+    return std::strtoull(text, nullptr, 10);
+}
+
+/// Whether so few random jobs are asked for that the processor itself must be emulated.
+inline bool few_jobs_are_asked_for()
+{
+    return number_from("LUMICROP_TEST_JOBS").value_or(UINT64_MAX) < 100;
+}
+
+} // namespace test
