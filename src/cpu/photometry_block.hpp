@@ -206,12 +206,14 @@ private:
         find_padded();
         find_masked();
         // The filter counts zeros that are padding, as it always has.
-        const bool keeps_padded = channel_.method == Method::filter && channel_.padding == Padding::zeros;
+        const bool keeps_padded = this->keeps_padded();
         some_left_out_ = (some_padded_ != 0 && !keeps_padded) || some_masked_ != 0;
         if (!some_left_out_) return;
         for (int64_t i = 0; i < n_pixels_; ++i)
             left_out_[i] = (some_masked_ != 0 ? masked_[i] : 0) | (some_padded_ != 0 && !keeps_padded ? padded_[i] : 0);
     }
+
+    bool keeps_padded() const { return channel_.method == Method::filter && channel_.padding == Padding::zeros; }
 
     void find_padded()
     {
@@ -251,7 +253,7 @@ private:
             if (bad_pixels_) bad = bad | (bad_pixels_.at(i) != Real(0));
             if (background_map_) bad = bad | !(absolute(background_map_.at(i)) <= most);
             // What lies outside the frame is padding, if anything.
-            masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 ? padded_[i] : 0);
+            masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 && !keeps_padded() ? padded_[i] : 0);
             some_masked_ |= masked_[i];
         }
     }
@@ -310,10 +312,11 @@ private:
     /// Electrons above the offset, where pixels differ.
     LUMICROP_INLINE Real uneven_light(int64_t i) const
     {
-        const Real offset = offset_map_ ? offset_map_.at(i) : Real(static_cast<Scalar>(channel_.camera_offset));
+        const math::Parts<Scalar> offset = math::in_parts<Scalar>(channel_.camera_offset);
+        const Real counts = offset_map_ ? raw_[i] - offset_map_.at(i) : (raw_[i] - Real(offset.high)) - Real(offset.low);
         const Real gain =
             gain_map_ ? gain_map_.at(i) * Real(static_cast<Scalar>(1 / channel_.em_gain)) : Real(static_cast<Scalar>(gain_));
-        return (raw_[i] - offset) * gain;
+        return counts * gain;
     }
 
     /// The median of the border's pixels, in counts; in electrons where pixels differ.
@@ -390,15 +393,12 @@ private:
 
     Level level() const
     {
-        alignas(64) Scalar high[kLanes], low[kLanes], known[kLanes], base[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const math::Parts<Scalar> level = math::in_parts<Scalar>(level_[lane]);
-            high[lane] = level.high;
-            low[lane] = static_cast<Scalar>(static_cast<double>(level.low) * gain_);
-            known[lane] = static_cast<Scalar>(known_[lane].value);
-            base[lane] = static_cast<Scalar>(excess_ * known_[lane].value + (variance_map_ ? 0 : read_variance_));
-        }
-        return {Real::load(high), Real::load(low), Real::load(known), Real::load(base)};
+        alignas(64) double background[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) background[lane] = known_[lane].value;
+        const Wide level = Wide::load(level_), known = Wide::load(background);
+        const Real high = level.rounded();
+        return {high, ((level - Wide::widened(high)) * Wide(gain_)).rounded(), known.rounded(),
+                (Wide(excess_) * known + Wide(variance_map_ ? 0.0 : read_variance_)).rounded()};
     }
 
     /// Electrons above the background, or what stands for it while that is fitted, and the variance of pixels without the model.
@@ -437,7 +437,7 @@ private:
     void find_psf()
     {
         psf_->draw();
-        const bool some_padded = some_left_out_ && some_padded_ != 0;
+        const bool some_padded = some_padded_ != 0 && !keeps_padded();
         math::BatchedSum<Real> sum;
         for (int64_t i = 0; i < n_pixels_; ++i) {
             const Real weight = psf_->weight(i);
@@ -483,12 +483,14 @@ private:
             outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
-            if (pixels[lane] == 0) outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
+            if (known.value != known.value) outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
+            if (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0)
+                outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
         }
     }
 
     /// Pixels of the border that count, or the PSF's part of them, where the background was measured there.
-    Real measured_on(bool pixels, bool by_variance = false) const
+    Real measured_on(bool pixels, const math::Light<Real>* by_variance = nullptr) const
     {
         Real sum(0);
         if (!measures(channel_)) return sum;
@@ -496,7 +498,10 @@ private:
         for (int64_t i = 0; i < n; ++i) {
             const int64_t at = place_on_border(i);
             Real one = pixels ? Real(1) : psf_->weight(at);
-            if (by_variance) one = one * reciprocal(variance_[has_variances(channel_) ? at : 0]);
+            if (by_variance)
+                one = one * reciprocal(math::pixel_variance(by_variance->signal * psf_->weight(at),
+                                                            variance_[has_variances(channel_) ? at : 0],
+                                                            Real(static_cast<Scalar>(excess_))));
             if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
             if (channel_.method == Method::filter && some_padded_ != 0)
                 one = select(mask_of<Real>(padded_[at]), Real(0), one);
@@ -543,7 +548,7 @@ private:
         Wide measured_psf(0.0), measured_weighted(0.0), read_variance(read_variance_);
         if (!kFitted && measures(channel_)) {
             measured_psf = Wide::widened(measured_on(false));
-            if (iterates) measured_weighted = Wide::widened(measured_on(false, true));
+            if (iterates) measured_weighted = Wide::widened(measured_on(false, &found.light));
         }
         if (kFitted && variance_map_) {
             alignas(64) double mean[kLanes];
@@ -559,7 +564,7 @@ private:
             const math::KnownBackgroundOf<DoubleLanes> known = background_of(first);
             const math::Square<DoubleLanes> square = of.normal(i);
             const DoubleLanes signal = of.at[WideFit::signal].part[i],
-                              background = known.value + of.at[WideFit::background].part[i];
+                              background = kFitted ? known.value + of.at[WideFit::background].part[i] : known.value;
             math::CertaintyOf<DoubleLanes> certainty{};
             if (tells && kFitted)
                 certainty =
@@ -569,7 +574,7 @@ private:
                 certainty = math::certainty(weights, square.ss, of.spread(i),
                                             {measured_psf.part[i], measured_weighted.part[i]}, known);
             const auto countable = math::is_countable(DoubleLanes::load(psf_sum_ + first), square.ss);
-            uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable(square) : countable)) << first;
+            uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable<Scalar>(square) : countable)) << first;
             parameter_is_nan |= lane_bits(known.value != known.value) << first;
             set(outcomes, first, signal, background, certainty);
             square.ss.store(denominator_ + first);
@@ -582,12 +587,13 @@ private:
             outcomes.psf_sum[lane] = psf_sum_[lane];
             outcomes.denominator[lane] = denominator_[lane];
             details_.log_likelihood_ratio[lane] = ratio[lane];
-            details_.iterations[lane] = static_cast<uint32_t>(steps[lane]);
             const uint32_t bit = 1u << lane;
+            details_.iterations[lane] = (parameter_is_nan & bit) != 0 ? 0 : static_cast<uint32_t>(steps[lane]);
             uint32_t& flags = outcomes.flags[lane];
             if (parameter_is_nan & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
             if (uncountable & ~shape_is_nan & bit) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-            if (channel_.method == Method::mle && (~converged & bit) != 0) flags |= LUMICROP_FLAG_NOT_CONVERGED;
+            if (channel_.method == Method::mle && (~converged & ~parameter_is_nan & bit) != 0)
+                flags |= LUMICROP_FLAG_NOT_CONVERGED;
             if ((uncountable | parameter_is_nan) & bit) forget(lane, outcomes);
             if (shape_is_nan & bit) outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
         }
@@ -687,7 +693,9 @@ private:
     void keep(Outcomes<kLanes>& outcomes, int lane)
     {
         outcomes.counts[lane] = new_.counts[lane];
-        outcomes.background[lane] = new_.background[lane];
+        outcomes.background[lane] = channel_.background == Subtracted::border_median && !has_uneven_pixels()
+                                        ? level_[lane] - channel_.camera_offset
+                                        : new_.background[lane];
         details_.background_photons[lane] = new_.background_photons[lane];
         details_.photons_sigma[lane] = new_.photons_sigma[lane];
         details_.background_sigma[lane] = new_.background_sigma[lane];
@@ -781,7 +789,7 @@ private:
     uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0; // lanes
     bool some_left_out_ = false;
     math::KnownBackground known_[kLanes]; // while it is fitted: the level that it is fitted above
-    double level_[kLanes];                // what is subtracted from each pixel [counts]
+    alignas(64) double level_[kLanes];    // what is subtracted from each pixel [counts]
     Details<kLanes> details_;
     struct
     {

@@ -83,7 +83,7 @@ LUMICROP_HOST_DEVICE Iterated<Real> reweighted(const Pixels& pixels, Real excess
         const Light<Real> score{s[3], s[4]};
         const Light<Real> step = product(inverse<kFitted>(Square<Real>{s[0], s[1], s[2]}), score);
         const Real length = muladd(step.signal, score.signal, step.background * score.background); // squared, in errors
-        const Real part = select(length < before, Real(1), Real(Scalar(0.5)));
+        const Real part = until_still ? select(length < before, Real(1), Real(Scalar(0.5))) : Real(1);
         now.light.signal = select(now.converged, light.signal, muladd(part, step.signal, light.signal));
         now.light.background = select(now.converged, light.background, muladd(part, step.background, light.background));
         now.iterations = select(now.converged, now.iterations, now.iterations + Real(1));

@@ -94,15 +94,16 @@ LUMICROP_HOST_DEVICE Certainty certainty_of_sum(double electrons, double read_va
                                                 double excess, const KnownBackground& background)
 {
     const double of_pixels = excess * electrons + read_variances;
-    return {with_background(of_pixels > 0 ? of_pixels : 0, pixels, measured, background), background.variance,
+    return {with_background(of_pixels < 0 ? 0 : of_pixels, pixels, measured, background), background.variance,
             background.pixels, not_a_number()};
 }
 
-/// Whether the normal equations tell light and background apart.
-template <class Real>
+/// Whether the normal equations, summed in `Scalar`, tell light and background apart by more than their rounding.
+template <class Scalar, class Real>
 LUMICROP_HOST_DEVICE Condition<Real> is_solvable(const Square<Real>& normal)
 {
-    return normal.ss * normal.bb - normal.sb * normal.sb > Real(1e-9) * normal.ss * normal.bb;
+    const Real least(sizeof(Scalar) == sizeof(float) ? 4e-6 : 1e-9);
+    return normal.ss * normal.bb - normal.sb * normal.sb > least * normal.ss * normal.bb;
 }
 
 template <class Real>
