@@ -21,16 +21,6 @@ DETAILS = tuple(methods.DETAILS)
 COMBINATIONS = [(method, kind) for method, how in methods.METHODS.items() for kind in how.backgrounds if kind != "map"]
 
 
-@pytest.fixture
-def sample(tmp_path):
-    return Sample(tmp_path)
-
-
-@pytest.fixture
-def files(sample):
-    return sample.movie_path, sample.table_path
-
-
 def refused(*arguments, exit_code=1):
     """The one sentence of a run that is refused."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "400"})
