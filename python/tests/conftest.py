@@ -9,6 +9,8 @@ import pytest
 # user would, and runs these tests on a GPU.
 os.environ.setdefault("LUMICROP_BACKEND", "cpu")
 
+from movie_files import Sample
+
 import lumicrop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -42,3 +44,14 @@ def data_folder():
 def oracle_folder():
     """What the seed computed."""
     return _folder(ORACLE, "LUMICROP_TEST_ORACLE")
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """A movie and its table in a folder of their own."""
+    return Sample(tmp_path)
+
+
+@pytest.fixture
+def files(sample):
+    return sample.movie_path, sample.table_path

@@ -31,16 +31,6 @@ def options_of(method):
     ]
 
 
-@pytest.fixture
-def sample(tmp_path):
-    return Sample(tmp_path)
-
-
-@pytest.fixture
-def files(sample):
-    return sample.movie_path, sample.table_path
-
-
 def refused(*arguments, exit_code=1):
     """The one sentence of a run that is refused."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "400"})

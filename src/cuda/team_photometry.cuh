@@ -25,6 +25,7 @@ struct TeamPixels
     Real variance;
     const uint8_t* marks; // null: all count
     uint32_t left_out;    // marks of pixels that do not
+    bool by_part;         // nor those whose `psf` is 0: outside the aperture
 
     template <int kSums, class Term>
     __device__ __forceinline__ void add_up(Real (&sums)[kSums], Term term) const
@@ -46,7 +47,7 @@ struct TeamPixels
 
     __device__ __forceinline__ bool counts(int32_t i) const
     {
-        return marks == nullptr || (marks[i] & left_out) == 0;
+        return (marks == nullptr || (marks[i] & left_out) == 0) && !(by_part && psf[i] == 0);
     }
     __device__ __forceinline__ Real variance_of(int32_t i) const
     {
@@ -69,7 +70,7 @@ template <class Real, class Psf, class Pixels, class Team>
 class TeamCount
 {
 public:
-    static constexpr uint8_t kPadded = 1, kMasked = 2, kUntouched = 4; // marks: the last outside the aperture
+    static constexpr uint8_t kPadded = 1, kMasked = 2; // marks
 
     __device__ __forceinline__ TeamCount(const ChannelView& view, const SplineView& spline, const Team& team,
                                          const PhotometryParameters<Psf>& given, const TeamCrop<Real, Pixels>& crop,
@@ -112,7 +113,8 @@ private:
 
     __device__ __forceinline__ int32_t index(int32_t row, int32_t column) const { return row * view_.width + column; }
     __device__ __forceinline__ uint32_t marks(int32_t i) const { return is_marked_ ? marks_[i] : 0; }
-    __device__ __forceinline__ bool counts(int32_t i) const { return (marks(i) & left_out_) == 0; }
+    __device__ __forceinline__ bool is_left_out(int32_t i) const { return (marks(i) & left_out_) != 0; }
+    __device__ __forceinline__ bool counts(int32_t i) const { return !is_left_out(i) && !(by_part_ && psf_[i] == 0); }
 
     // -- which pixels count ------------------------------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ private:
     __device__ __forceinline__ void find_background()
     {
         if (measures()) return measure_background();
-        const bool usable = !is_uneven() && counts(0);
+        const bool usable = !is_uneven() && !is_left_out(0);
         level_ = level_not_measured(view_, given_.background, static_cast<double>(crop_.pixels.at(0, 0)), usable);
     }
 
@@ -268,12 +270,13 @@ private:
                 has_variances() ? variance_ : nullptr,
                 base_variance_,
                 is_marked_ ? marks_ : nullptr,
-                left_out_};
+                left_out_,
+                by_part_};
     }
 
     // -- estimators --------------------------------------------------------------------------------------------------
 
-    /// The part of each pixel within the aperture takes the PSF's place, and pixels that the aperture does not touch are left out.
+    /// The part of each pixel within the aperture takes the PSF's place, and pixels that the aperture does not touch do not count.
     __device__ __forceinline__ void cut_out()
     {
         team_.sync(); // the scratch has been used for padding
@@ -285,17 +288,14 @@ private:
         for_each_pixel(team_, view_.height, view_.width, [&](int32_t row, int32_t column) {
             const double part = aperture.part_of_pixel(column, row);
             const int32_t i = index(row, column);
-            const uint32_t mark = marks(i);
-            if ((mark & kPadded) == 0) area += part;
-            if (counting_.uses_psf && part != 0 && counts(i)) light.add(static_cast<Real>(part) * psf_[i]);
+            if ((marks(i) & kPadded) == 0) area += part;
+            if (counting_.uses_psf && part != 0 && !is_left_out(i)) light.add(static_cast<Real>(part) * psf_[i]);
             psf_[i] = static_cast<Real>(part);
-            marks_[i] = static_cast<uint8_t>(mark | (part == 0 ? kUntouched : 0));
         });
         area = team_.sum(area);
         cut_short_ = aperture.is_cut_short(area) && area == area;
         enclosed_light_ = enclosed(light);
-        left_out_ |= kUntouched;
-        is_marked_ = true;
+        by_part_ = true;
     }
 
     /// The PSF's light on the pixels that count.
@@ -435,7 +435,8 @@ private:
     double psf_light_ = 0;      // in its weights
     double enclosed_light_ = 0; // of it, on what is estimated from
     uint32_t left_out_ = 0;     // marks of pixels that do not count
-    bool is_marked_ = false, some_padded_ = false, some_masked_ = false, no_border_ = false, cut_short_ = false;
+    bool is_marked_ = false, some_padded_ = false, some_masked_ = false, no_border_ = false;
+    bool by_part_ = false, cut_short_ = false; // of an aperture
 };
 
 template <class Real, class Psf>
