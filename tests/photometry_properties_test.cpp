@@ -50,11 +50,10 @@ protected:
         };
         const Shape shapes[] = {{9, 9}, {8, 13}, {1, 9}, {13, 13}, {20, 18}};
         const lumicrop_dtype dtypes[] = {LUMICROP_U16, LUMICROP_F32, LUMICROP_F64, LUMICROP_U8, LUMICROP_I32};
-        const bool fewer = (is_gpu() && test::gpu_is_emulated()) || test::few_jobs_are_asked_for();
         std::vector<Job> jobs;
         uint64_t number = 0;
         for (const EstimateKind& kind : test::estimate_kinds())
-            for (int turn = 0; turn < (fewer ? 1 : 4); ++turn, ++number) {
+            for (int turn = 0; turn < (test::takes_less(GetParam()) ? 1 : 4); ++turn, ++number) {
                 const Shape& shape = shapes[number % 5];
                 jobs.push_back(test::photometry_plain_job(
                     kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + number % 3), dtypes[(number + number / 5) % 5],
@@ -203,12 +202,14 @@ TEST_P(PhotometryProperties, PlainChannelsMeanTheSameWithErrorsAskedFor)
 TEST_P(PhotometryProperties, ConstantMapsAreTheScalars)
 {
     const test::Context context = test::make_context(GetParam(), 2);
+    const bool fewer = test::takes_less(GetParam());
     uint64_t seed = 8000;
     for (const EstimateKind& kind : test::estimate_kinds()) {
         if (kind.background == LUMICROP_BACKGROUND_CORRECTED_MEDIAN) continue; // maps leave no whole counts to be grouped
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64}) {
-            Job scalars = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype,
-                                                     9, 11, 40, seed, LUMICROP_GATHERED, LUMICROP_PADDING_GEOMETRY);
+            Job scalars =
+                test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype, 9, 11,
+                                           fewer ? 8 : 40, seed, LUMICROP_GATHERED, LUMICROP_PADDING_GEOMETRY);
             ++seed;
             test::ChannelInput& channel = scalars.channels[0];
             channel.camera_offset = 100;

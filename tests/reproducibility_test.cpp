@@ -24,7 +24,7 @@ struct Shape
 std::vector<test::Job> jobs_of_every_kind(const test::Backend& backend, int64_t n,
                                           lumicrop_source source = LUMICROP_GATHERED)
 {
-    const bool fewer = backend.backend == LUMICROP_BACKEND_CUDA && test::gpu_is_emulated();
+    const bool fewer = test::takes_less(backend);
     std::vector<test::Job> jobs;
     uint64_t number = seed;
     int turn = 0;

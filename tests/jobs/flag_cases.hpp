@@ -10,7 +10,7 @@ namespace test {
 class FlagCases : public EveryBackend
 {
 protected:
-    int64_t detections() const { return GetParam().backend == LUMICROP_BACKEND_CUDA && gpu_is_emulated() ? 60 : 250; }
+    int64_t detections() const { return takes_less(GetParam()) ? 60 : 250; }
 
     /// Runs the job, or says that the backend does not do it yet.
     bool run(const Job& job, Outputs& outputs) const
@@ -52,9 +52,9 @@ protected:
     void expect_enough(int each)
     {
         if (!unsupported_.empty()) GTEST_SKIP() << unsupported_;
-        const bool fewer = GetParam().backend == LUMICROP_BACKEND_CUDA && gpu_is_emulated();
-        EXPECT_GE(raised_, fewer ? each / 5 : each);
-        EXPECT_GE(lowered_, fewer ? each / 5 : each);
+        const int least = takes_less(GetParam()) ? each / 5 : each;
+        EXPECT_GE(raised_, least);
+        EXPECT_GE(lowered_, least);
     }
 
     mutable std::string unsupported_;

@@ -1,6 +1,8 @@
 // The one place that knows the backends. A test over EveryBackend runs on each that works here and is SKIPPED on the others.
 #pragma once
 
+#include "asked_numbers.hpp"
+
 #include <lumicrop/lumicrop.h>
 
 #include <gtest/gtest.h>
@@ -48,6 +50,12 @@ Context make_context(const Backend& backend, int64_t n_threads = 0);
 
 /// The GPU is a program that interprets kernels on the CPU: tests that measure nothing take less of everything.
 bool gpu_is_emulated();
+
+/// Whether tests shall do so here: the GPU or the processor itself is a program.
+inline bool takes_less(const Backend& backend)
+{
+    return (backend.backend == LUMICROP_BACKEND_CUDA && gpu_is_emulated()) || few_jobs_are_asked_for();
+}
 
 class EveryBackend : public testing::TestWithParam<Backend>
 {
