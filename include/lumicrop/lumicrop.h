@@ -286,7 +286,14 @@ enum {
                                                 needs the camera's numbers to be right */
     LUMICROP_BACKGROUND_COLUMN = 3,        /**< os_fit [photon/px] */
     LUMICROP_BACKGROUND_MAP = 4,           /**< background_map [photon/px], each pixel its own */
-    LUMICROP_BACKGROUND_FITTED = 5         /**< fitted together with the photons. JOINT (which has no other), OPTIMAL, MLE */
+    LUMICROP_BACKGROUND_FITTED = 5,        /**< fitted together with the photons. JOINT (which has no other), OPTIMAL, MLE */
+    LUMICROP_BACKGROUND_ANNULUS_MEDIAN = 6, /**< median of the pixels whose centres lie annulus_inner_px to annulus_outer_px from the fitted
+                                                position, in the frame (GATHERED) or in the crop (GIVEN), and neighbour_radius_px or more from
+                                                other detections of the channel in the same frame. Masked, non-finite and padding pixels are
+                                                left out */
+    LUMICROP_BACKGROUND_ANNULUS_MEAN = 7,  /**< the mean of the same pixels */
+    LUMICROP_BACKGROUND_ANNULUS_CLIPPED = 8 /**< their mean without those further than 3 standard deviations from the median, sought up to 5
+                                                times */
 };
 
 /** PSF model of FILTER, JOINT, OPTIMAL and MLE. */
@@ -346,6 +353,10 @@ typedef struct lumicrop_channel {
     double aperture_x_px;         /**< APERTURE: semi-axis along its own x axis [px]; finite, above 0 */
     double aperture_y_px;         /**< APERTURE: semi-axis along its own y axis [px]; default NaN, a circle */
     double aperture_theta_deg;    /**< APERTURE: its angle [degrees], which turns as that of GAUSS; default 0 */
+    double annulus_inner_px;      /**< ANNULUS_MEDIAN, _MEAN, _CLIPPED: inner radius [px], 0 or more */
+    double annulus_outer_px;      /**< likewise: outer radius [px], above the inner one, at most 100 and half of the frame */
+    double neighbour_radius_px;   /**< likewise: pixels nearer than this to another detection are left out [px], at most 100; default NaN, the
+                                       inner radius; 0, none are */
 } lumicrop_channel;
 
 /** Fills `channel` with defaults. Errors: INVALID_ARGUMENT for NULL or a size below the first release's. */
@@ -369,7 +380,7 @@ typedef struct lumicrop_detections {
     int32_t reserved;                 /**< 0 */
     const lumicrop_array* ch;         /**< one-based channel of each detection, any integer type: crop j of channel k belongs to the j-th detection
                                            whose ch is k. NULL: detections stand channel after channel */
-    const lumicrop_array* frame;      /**< GATHERED: zero-based frame, any integer type */
+    const lumicrop_array* frame;      /**< GATHERED, and neighbours of an annulus: zero-based frame, any integer type */
     const lumicrop_array* X0;         /**< column of the crop's first pixel [px]; any type, GATHERED and GEOMETRY: integer types. FILTER, GATHERED, GEOMETRY */
     const lumicrop_array* Y0;         /**< row of the crop's first pixel [px]; likewise */
     const lumicrop_array* x_fit;      /**< fitted x in the whole frame [nm], F32 or F64. FILTER */
@@ -399,7 +410,8 @@ enum {
     LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< FILTER: a parameter that the model uses is NaN: photons are NaN */
     LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< FILTER: the fitted position lies outside the crop's pixels */
     LUMICROP_FLAG_OUTSIDE_DOMAIN = 1 << 6, /**< SPLINE: some pixel lies outside the spline's domain, where the PSF is 0 */
-    LUMICROP_FLAG_NO_BORDER = 1 << 7,      /**< SUM: no border pixel is left; the background is 0 */
+    LUMICROP_FLAG_NO_BORDER = 1 << 7,      /**< no border pixel is left, and the background is 0; or no pixel of the annulus, and background and
+                                                photons are NaN */
     LUMICROP_FLAG_ZERO_DENOMINATOR = 1 << 8, /**< FILTER: psf_sum or denominator is 0 or not finite: photons are NaN */
     LUMICROP_FLAG_BAD_INDEX = 1 << 9,      /**< a label or frame number in device memory is out of range: all results NaN */
     LUMICROP_FLAG_NOT_CONVERGED = 1 << 10  /**< MLE: its iterations ended before the estimate stood still to 1e-4 of its error */

@@ -94,7 +94,8 @@ lumicrop_status lumicrop_channel_init(lumicrop_channel* channel, int64_t struct_
     defaults.saturation = std::numeric_limits<double>::infinity();
     for (double* unset :
          {&defaults.pixel_y_nm, &defaults.pixel_x_nm, &defaults.gain, &defaults.qe, &defaults.psf_sigma_nm,
-          &defaults.psf_sigma_x_nm, &defaults.psf_sigma_y_nm, &defaults.aperture_x_px, &defaults.aperture_y_px})
+          &defaults.psf_sigma_x_nm, &defaults.psf_sigma_y_nm, &defaults.aperture_x_px, &defaults.aperture_y_px,
+          &defaults.annulus_inner_px, &defaults.annulus_outer_px, &defaults.neighbour_radius_px})
         *unset = std::nan("");
     return fill(channel, struct_size, "channel", defaults);
 }

@@ -42,6 +42,19 @@ public:
         }
     }
 
+    /// One pixel of a map that all frames share; NaN where it has none.
+    Scalar in_frame(int64_t row, int64_t column) const
+    {
+        if (row < 0 || row >= map_.shape[1] || column < 0 || column >= map_.shape[2])
+            return static_cast<Scalar>(math::not_a_number());
+        const std::byte* const at = map_.data + row * map_.strides[1] + column * map_.strides[2];
+        switch (map_.dtype) {
+        case Dtype::u8: return static_cast<Scalar>(*reinterpret_cast<const uint8_t*>(at));
+        case Dtype::f32: return static_cast<Scalar>(*reinterpret_cast<const float*>(at));
+        default: return static_cast<Scalar>(*reinterpret_cast<const double*>(at));
+        }
+    }
+
 private:
     template <class Value>
     void cut(const std::byte* from, int64_t row, int64_t column, Scalar* to) const

@@ -8,6 +8,7 @@
 #include "backend.hpp"
 #include "cpu/fork.hpp"
 #include "cpu/kernels.hpp"
+#include "job/neighbours.hpp"
 
 namespace lumicrop {
 namespace cpu {
@@ -73,7 +74,10 @@ public:
     void integrate(const Job& job) override
     {
         int64_t done = 0;
-        for (const Channel& channel : job.channels) {
+        for (const Channel& given : job.channels) {
+            const Neighbours neighbours(job, given, job.detections);
+            Channel channel = given;
+            channel.neighbours = neighbours.table();
             const int64_t chunk = chunk_of(channel);
             for (int64_t begin = 0; begin < channel.n; begin += chunk) {
                 if (done > 0) progress_.tell(done, job.n);

@@ -192,7 +192,8 @@ private:
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
             const bool nowhere = !kWhole && (column_[lane] != column_[lane] || row_[lane] != row_[lane]);
-            if (known.value != known.value || nowhere) outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
+            if ((known.value != known.value && (no_border_ >> lane & 1) == 0) || nowhere)
+                outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
             if (nowhere || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
                 outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
         }
@@ -299,7 +300,7 @@ private:
             const uint32_t bit = 1u << lane;
             details_.iterations[lane] = (parameter_is_nan & bit) != 0 ? 0 : static_cast<uint32_t>(steps[lane]);
             uint32_t& flags = outcomes.flags[lane];
-            if (parameter_is_nan & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
+            if (parameter_is_nan & (~no_border_ | shape_is_nan) & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
             if (uncountable & ~shape_is_nan & bit) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
             if (channel_.method == Method::mle && (~converged & ~parameter_is_nan & bit) != 0)
                 flags |= LUMICROP_FLAG_NOT_CONVERGED;
@@ -391,9 +392,10 @@ private:
     void keep(Outcomes<kLanes>& outcomes, int lane)
     {
         outcomes.counts[lane] = new_.counts[lane];
-        outcomes.background[lane] = channel_.background == Subtracted::border_median && !has_uneven_pixels()
-                                        ? level_[lane] - channel_.camera_offset
-                                        : new_.background[lane];
+        // As exact as the median, which a gain would round.
+        const bool is_level =
+            (channel_.background == Subtracted::border_median || is_annulus(channel_.background)) && !has_uneven_pixels();
+        outcomes.background[lane] = is_level ? level_[lane] - channel_.camera_offset : new_.background[lane];
         details_.background_photons[lane] = new_.background_photons[lane];
         details_.photons_sigma[lane] = new_.photons_sigma[lane];
         details_.background_sigma[lane] = new_.background_sigma[lane];

@@ -2,6 +2,7 @@
 // (SPEC section 8). Images of registers, a register a pixel.
 #pragma once
 
+#include "cpu/annulus.hpp"
 #include "cpu/camera_maps.hpp"
 #include "cpu/counted_pixels.hpp"
 #include "cpu/filter_block.hpp"
@@ -29,14 +30,15 @@ protected:
         : channel_(channel), n_pixels_(channel.height * channel.width), crops_(channel, workspace),
           tile_(channel, workspace), raw_(workspace.take<Real>(n_pixels_ + kLanes)), light_(workspace.take<Real>(n_pixels_)),
           variance_(workspace.take<Real>(has_variances(channel) ? n_pixels_ : 1)),
-          border_(workspace.take<Real>(measures(channel) ? math::border_size(channel.height, channel.width) + 1 : 0)),
+          border_(workspace.take<Real>(measures_border(channel) ? math::border_size(channel.height, channel.width) + 1 : 0)),
           zeros_(workspace.take<uint32_t>(n_pixels_)), padded_(workspace.take<uint32_t>(n_pixels_)),
           masked_(workspace.take<uint32_t>(n_pixels_)), left_out_(workspace.take<uint32_t>(n_pixels_)),
           parts_(workspace.take<Real>(channel.method == Method::aperture ? n_pixels_ : 0)),
-          offset_map_(channel, channel.offset_map, workspace), gain_map_(channel, channel.gain_map, workspace),
-          variance_map_(channel, channel.read_variance_map, workspace), bad_pixels_(channel, channel.bad_pixels, workspace),
-          background_map_(channel, channel.background_map, workspace), excess_(math::excess_noise(channel.em_gain)),
-          gain_(channel.gain / channel.em_gain),
+          on_annulus_(workspace.take<uint32_t>(is_annulus(channel.background) ? n_pixels_ : 0)),
+          annulus_(channel, workspace), offset_map_(channel, channel.offset_map, workspace),
+          gain_map_(channel, channel.gain_map, workspace), variance_map_(channel, channel.read_variance_map, workspace),
+          bad_pixels_(channel, channel.bad_pixels, workspace), background_map_(channel, channel.background_map, workspace),
+          excess_(math::excess_noise(channel.em_gain)), gain_(channel.gain / channel.em_gain),
           read_variance_(channel.read_noise * channel.read_noise / (channel.em_gain * channel.em_gain))
     {
     }
@@ -64,10 +66,11 @@ protected:
     {
         return channel.read_variance_map.data != nullptr || channel.background_map.data != nullptr;
     }
-    static bool measures(const Channel& channel)
+    static bool measures_border(const Channel& channel)
     {
         return channel.background == Subtracted::border_median || channel.background == Subtracted::corrected_median;
     }
+    static bool measures(const Channel& channel) { return measures_border(channel) || is_annulus(channel.background); }
     bool is_fitted() const { return channel_.background == Subtracted::fitted; }
     /// Whether pixels differ in gain or offset.
     bool has_uneven_pixels() const { return offset_map_ || gain_map_; }
@@ -125,14 +128,13 @@ protected:
     {
         some_masked_ = 0;
         if (!has_maps(channel_)) return;
-        const Real most(static_cast<Scalar>(sizeof(Scalar) == 4 ? 3.4e38 : 1.7e308));
         for (int64_t i = 0; i < n_pixels_; ++i) {
             typename Real::Mask bad = Real(0) != Real(0);
-            if (offset_map_) bad = bad | !(absolute(offset_map_.at(i)) <= most);
-            if (gain_map_) bad = bad | !((gain_map_.at(i) > Real(0)) & (gain_map_.at(i) <= most));
-            if (variance_map_) bad = bad | !((Real(0) <= variance_map_.at(i)) & (variance_map_.at(i) <= most));
+            if (offset_map_) bad = bad | !math::is_usable_level(offset_map_.at(i));
+            if (gain_map_) bad = bad | !math::is_usable_gain(gain_map_.at(i));
+            if (variance_map_) bad = bad | !math::is_usable_variance(variance_map_.at(i));
             if (bad_pixels_) bad = bad | (bad_pixels_.at(i) != Real(0));
-            if (background_map_) bad = bad | !(absolute(background_map_.at(i)) <= most);
+            if (background_map_) bad = bad | !math::is_usable_level(background_map_.at(i));
             // What lies outside the frame is padding, if anything.
             masked_[i] = lane_bits(bad) & ~(some_padded_ != 0 && !keeps_padded() ? padded_[i] : 0);
             some_masked_ |= masked_[i];
@@ -177,8 +179,68 @@ protected:
                 level_[lane] = channel_.camera_offset;
             }
             return;
-        default: measure_background();
+        case Subtracted::annulus_median:
+        case Subtracted::annulus_mean:
+        case Subtracted::annulus_clipped: measure_annulus(job, block); return;
+        default: measure_border();
         }
+    }
+
+    /// What the pixels around each position come to, in counts; in electrons where pixels differ.
+    void measure_annulus(const Job& job, const Block<kLanes>& block)
+    {
+        annulus_.find(job, block);
+        for (int64_t i = 0; i < n_pixels_; ++i) on_annulus_[i] = 0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const math::RingLevel level = annulus_.measure(
+                lane, [&](int64_t row, int64_t column, Scalar& value) { return read(lane, row, column, value); });
+            double variances = 0;
+            annulus_.for_each_pixel(level, [&](int64_t row, int64_t column) {
+                if (variance_map_) variances += static_cast<double>(in_camera(variance_map_, lane, row, column));
+                const int64_t r = row - annulus_.crop_row(lane), c = column - annulus_.crop_column(lane);
+                if (r >= 0 && r < channel_.height && c >= 0 && c < channel_.width)
+                    on_annulus_[r * channel_.width + c] |= 1u << lane;
+            });
+            const double read =
+                variance_map_ && level.n > 0 ? variances / level.n / (channel_.em_gain * channel_.em_gain) : read_variance_;
+            const double value = has_uneven_pixels() ? level.value : (level.value - channel_.camera_offset) * gain_;
+            const double variance = math::pixel_variance(value, read, excess_);
+            level_[lane] = level.value;
+            known_[lane] = channel_.background == Subtracted::annulus_median
+                               ? math::median_background(value, variance, level.n)
+                               : math::mean_background(value, variance, level.n);
+            if (level.n == 0 && annulus_.has_position(lane)) no_border_ |= 1u << lane;
+        }
+    }
+
+    /// A pixel of the images, whether in a crop or not; in electrons where pixels differ. False where it does not count.
+    bool read(int lane, int64_t row, int64_t column, Scalar& value) const
+    {
+        if (!channel_.gathered && some_padded_ != 0 && (padded_[row * channel_.width + column] >> lane & 1) != 0)
+            return false;
+        const Images& images = channel_.images;
+        const std::byte* const at =
+            images.data + annulus_.image(lane) * images.strides[0] + row * images.strides[1] + column * images.strides[2];
+        with_pixel_type<Scalar>(
+            images.dtype, [&](auto zero) { value = static_cast<Scalar>(*reinterpret_cast<const decltype(zero)*>(at)); });
+        if (!has_maps(channel_)) return true;
+        const auto here = [&](const CameraMap<Real>& map) { return in_camera(map, lane, row, column); };
+        if (offset_map_ && !math::is_usable_level(here(offset_map_))) return false;
+        if (gain_map_ && !math::is_usable_gain(here(gain_map_))) return false;
+        if (variance_map_ && !math::is_usable_variance(here(variance_map_))) return false;
+        if (bad_pixels_ && here(bad_pixels_) != Scalar(0)) return false;
+        if (!has_uneven_pixels()) return true;
+        const math::Parts<Scalar> offset = math::in_parts<Scalar>(channel_.camera_offset);
+        const Scalar gain =
+            gain_map_ ? here(gain_map_) * static_cast<Scalar>(1 / channel_.em_gain) : static_cast<Scalar>(gain_);
+        value = math::uneven_electrons(value, offset_map_ ? here(offset_map_) : offset.high,
+                                       offset_map_ ? Scalar(0) : offset.low, gain);
+        return true;
+    }
+    Scalar in_camera(const CameraMap<Real>& map, int lane, int64_t row, int64_t column) const
+    {
+        return map.in_frame(row + static_cast<int64_t>(annulus_.image_row(lane)),
+                            column + static_cast<int64_t>(annulus_.image_column(lane)));
     }
 
     double first_pixel(int lane) const
@@ -194,14 +256,14 @@ protected:
     LUMICROP_INLINE Real uneven_light(int64_t i) const
     {
         const math::Parts<Scalar> offset = math::in_parts<Scalar>(channel_.camera_offset);
-        const Real counts = offset_map_ ? raw_[i] - offset_map_.at(i) : (raw_[i] - Real(offset.high)) - Real(offset.low);
         const Real gain =
             gain_map_ ? gain_map_.at(i) * Real(static_cast<Scalar>(1 / channel_.em_gain)) : Real(static_cast<Scalar>(gain_));
-        return counts * gain;
+        return math::uneven_electrons(raw_[i], offset_map_ ? offset_map_.at(i) : Real(offset.high),
+                                      offset_map_ ? Real(0) : Real(offset.low), gain);
     }
 
     /// The median of the border's pixels, in counts; in electrons where pixels differ.
-    void measure_background()
+    void measure_border()
     {
         const int64_t n = math::border_size(channel_.height, channel_.width), n_sorted = n + n % 2;
         Real stand_in(static_cast<Scalar>(__builtin_inf())), n_left_out(static_cast<Scalar>(n_sorted - n));
@@ -347,13 +409,16 @@ protected:
     {
         Real sum(0);
         if (!measures(channel_)) return sum;
-        const int64_t n = math::border_size(channel_.height, channel_.width);
+        const bool on_border = measures_border(channel_);
+        const int64_t n = on_border ? math::border_size(channel_.height, channel_.width) : n_pixels_;
         for (int64_t i = 0; i < n; ++i) {
-            const int64_t at = place_on_border(i);
+            const int64_t at = on_border ? place_on_border(i) : i;
+            if (!on_border && on_annulus_[at] == 0) continue;
             Real one = part(at);
             if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
             if (channel_.method == Method::filter && some_padded_ != 0)
                 one = select(mask_of<Real>(padded_[at]), Real(0), one);
+            if (!on_border) one = select(mask_of<Real>(on_annulus_[at]), one, Real(0));
             sum = sum + select(raw_[at] == raw_[at], one, Real(0));
         }
         return sum;
@@ -383,6 +448,8 @@ protected:
     uint32_t* const masked_;
     uint32_t* const left_out_;
     Real* const parts_; // of pixels, within the aperture
+    uint32_t* const on_annulus_;
+    AnnulusPixels<Real> annulus_;
     CameraMap<Real> offset_map_, gain_map_, variance_map_, bad_pixels_, background_map_;
     const double excess_, gain_, read_variance_; // F^2; electrons before multiplication a count; of reading, likewise
     uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0, cut_short_ = 0; // lanes

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/window.cuh"
+#include "math/camera_noise.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -50,19 +51,12 @@ public:
     /// Whether a pixel is bad, or a map says nothing usable of it; so it is beyond the maps.
     __device__ __forceinline__ bool masks(int32_t row, int32_t column) const
     {
-        const Real most = static_cast<Real>(sizeof(Real) == 4 ? 3.4e38 : 1.7e308);
         bool bad = false;
-        if (has_offset()) bad |= !(math::absolute(offset(row, column)) <= most);
-        if (has_gain()) {
-            const Real found = gain(row, column);
-            bad |= !(found > 0 && found <= most);
-        }
-        if (has_read_variance()) {
-            const Real found = read_variance(row, column);
-            bad |= !(0 <= found && found <= most);
-        }
+        if (has_offset()) bad |= !math::is_usable_level(offset(row, column));
+        if (has_gain()) bad |= !math::is_usable_gain(gain(row, column));
+        if (has_read_variance()) bad |= !math::is_usable_variance(read_variance(row, column));
         if (maps_.bad_pixels.data != nullptr) bad |= value(maps_.bad_pixels, row, column) != 0;
-        if (has_background()) bad |= !(math::absolute(background(row, column)) <= most);
+        if (has_background()) bad |= !math::is_usable_level(background(row, column));
         return bad;
     }
 

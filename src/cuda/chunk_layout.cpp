@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "cuda/runtime.hpp"
+#include "math/annulus.hpp"
+#include "math/matched_filter.hpp"
 #include "math/window.hpp"
 
 namespace lumicrop {
@@ -69,6 +71,25 @@ void copy_run(const std::byte* from, int64_t stride, int64_t n, int64_t size, st
     });
 }
 
+/// Copies `height` by `width` pixels of a frame, dense, with zeros beyond it.
+void copy_window(const Channel& channel, int64_t frame, int64_t y0, int64_t x0, int64_t height, int64_t width, std::byte* to)
+{
+    const Images& images = channel.images;
+    const int64_t size = size_of(images.dtype), row_bytes = width * size;
+    int64_t row_begin, row_end, column_begin, column_end;
+    math::clip(y0, height, channel.frame_height, row_begin, row_end);
+    math::clip(x0, width, channel.frame_width, column_begin, column_end);
+    const bool good_frame = frame >= 0 && frame < images.shape[0];
+    const int64_t n_columns = column_end - column_begin;
+    if (!good_frame || n_columns != width || row_end - row_begin != height)
+        std::memset(to, 0, static_cast<std::size_t>(height * row_bytes));
+    if (!good_frame || n_columns == 0) return;
+    for (int64_t row = row_begin; row < row_end; ++row)
+        copy_run(images.data + frame * images.strides[0] + (y0 + row) * images.strides[1] +
+                     (x0 + column_begin) * images.strides[2],
+                 images.strides[2], n_columns, size, to + row * row_bytes + column_begin * size);
+}
+
 /// Copies one crop, dense, with zeros where it reaches beyond the frame (gathered crops).
 void copy_crop(const Detections& columns, const Channel& channel, int64_t crop, int64_t detection, std::byte* to)
 {
@@ -83,29 +104,30 @@ void copy_crop(const Detections& columns, const Channel& channel, int64_t crop, 
                 copy_run(from + row * images.strides[1], images.strides[2], channel.width, size, to + row * row_bytes);
         return;
     }
-    const int64_t frame = read_whole(columns.frame, detection);
-    const int64_t y0 = read_whole(columns.Y0, detection), x0 = read_whole(columns.X0, detection);
-    int64_t row_begin, row_end, column_begin, column_end;
-    math::clip(y0, channel.height, channel.frame_height, row_begin, row_end);
-    math::clip(x0, channel.width, channel.frame_width, column_begin, column_end);
-    const bool good_frame = frame >= 0 && frame < images.shape[0];
-    const int64_t n_columns = column_end - column_begin;
-    if (!good_frame || n_columns != channel.width || row_end - row_begin != channel.height)
-        std::memset(to, 0, static_cast<std::size_t>(channel.height * row_bytes));
-    if (!good_frame || n_columns == 0) return;
-    for (int64_t row = row_begin; row < row_end; ++row)
-        copy_run(images.data + frame * images.strides[0] + (y0 + row) * images.strides[1] +
-                     (x0 + column_begin) * images.strides[2],
-                 images.strides[2], n_columns, size, to + row * row_bytes + column_begin * size);
+    copy_window(channel, read_whole(columns.frame, detection), read_whole(columns.Y0, detection),
+                read_whole(columns.X0, detection), channel.height, channel.width, to);
+}
+
+/// Copies the box of pixels around a detection's ring, as ring_place (annulus.cuh) expects it.
+void copy_box(const Detections& columns, const Channel& channel, const ChannelView& view, int64_t detection, std::byte* to)
+{
+    const auto first = [&](const Column& fit, double pixel_nm, double corner_nm) {
+        return math::nearest_pixel(math::position_in_frame(read_real(fit, detection), pixel_nm, corner_nm)) -
+               view.annulus.reach;
+    };
+    copy_window(channel, read_whole(columns.frame, detection), first(columns.y_fit, view.pixel_y_nm, view.corner_y_nm),
+                first(columns.x_fit, view.pixel_x_nm, view.corner_x_nm), view.annulus.height, view.annulus.width, to);
 }
 
 } // namespace
 
 ChunkLayout::ChunkLayout(const Job& job, const Channel& channel, bool needs_positions)
     : channel_(channel), images_travel_(!channel.images.on_device),
+      boxes_travel_(images_travel_ && channel.gathered && is_annulus(channel.background)),
       positions_travel_(needs_positions), crops_{{}, channel.height * channel.width * size_of(channel.images.dtype), 0},
-      positions_{{}, sizeof(int64_t), 0}
+      boxes_{{}, 0, 0}, positions_{{}, sizeof(int64_t), 0}, all_(view_of(job, channel, nullptr))
 {
+    boxes_.entry_bytes = int64_t{all_.annulus.height} * all_.annulus.width * size_of(channel.images.dtype);
     const auto add = [](std::vector<Piece>& pieces, const Column& column) {
         const bool known =
             std::any_of(pieces.begin(), pieces.end(), [&](const Piece& piece) { return are_same(piece.column, column); });
@@ -118,7 +140,8 @@ ChunkLayout::ChunkLayout(const Job& job, const Channel& channel, bool needs_posi
 
 int64_t ChunkLayout::bytes_a_crop() const
 {
-    int64_t bytes = (images_travel_ ? crops_.entry_bytes : 0) + (positions_travel_ ? positions_.entry_bytes : 0);
+    int64_t bytes = (images_travel_ ? crops_.entry_bytes : 0) + (boxes_travel_ ? boxes_.entry_bytes : 0) +
+                    (positions_travel_ ? positions_.entry_bytes : 0) + ring_bytes(all_, 32) / 32;
     for (const auto* pieces : {&inputs_, &outputs_})
         for (const Piece& piece : *pieces) bytes += piece.entry_bytes;
     return bytes;
@@ -139,10 +162,13 @@ void ChunkLayout::set_crops(int64_t n_crops)
         bytes_ += whole_lines(n_crops * piece.entry_bytes);
     };
     if (images_travel_) put(crops_);
+    if (boxes_travel_) put(boxes_);
     if (positions_travel_) put(positions_);
     for (Piece& piece : inputs_) put(piece);
     input_bytes_ = bytes_;
     for (Piece& piece : outputs_) put(piece);
+    output_bytes_ = bytes_ - input_bytes_;
+    bytes_ += ring_bytes(all_, n_crops);
 }
 
 const Piece* ChunkLayout::piece_of(const Column& column) const
@@ -162,7 +188,8 @@ ChannelView ChunkLayout::view(const Job& job, int64_t begin, int64_t end, std::b
         const Piece& piece = *piece_of(column);
         return ColumnView{at(piece), piece.entry_bytes, column.dtype, true};
     };
-    ChannelView view = view_of(job, channel_, faults);
+    ChannelView view = all_;
+    view.faults = faults;
     view.begin = begin;
     view.end = end;
     view.columns = input_columns(channel_, job.detections, place);
@@ -175,9 +202,19 @@ ChannelView ChunkLayout::view(const Job& job, int64_t begin, int64_t end, std::b
         view.images.strides[1] = channel_.width * size;
         view.images.strides[2] = size;
         view.gathered = false;
-        // Checked already; but a background map of each frame is looked up by it.
-        if (!job.detections.frame.on_device && !has_background_of_frames(channel_)) view.columns.frame = {};
+        // Checked already; but a background map of each frame is looked up by it, and so are neighbours.
+        if (!job.detections.frame.on_device && !has_background_of_frames(channel_) && !seeks_neighbours(channel_))
+            view.columns.frame = {};
+        view.annulus.images = view.images;
     }
+    if (boxes_travel_) {
+        ImagesView& boxes = view.annulus.images;
+        boxes.data = at(boxes_);
+        boxes.strides[0] = boxes_.entry_bytes;
+        boxes.strides[1] = view.annulus.width * boxes.strides[2];
+        view.annulus.are_boxes = true;
+    }
+    place_rings(view, buffer + input_bytes_ + output_bytes_);
     return view;
 }
 
@@ -190,6 +227,12 @@ void ChunkLayout::pack(const Detections& columns, const int64_t* detections, int
             const int64_t crop = begin + i;
             copy_crop(columns, channel_, crop, detections == nullptr ? channel_.first + crop : detections[crop],
                       inputs + crops_.offset + i * crops_.entry_bytes);
+        });
+    if (boxes_travel_)
+        for_each_in_parallel(n, n * all_.annulus.height * all_.annulus.width, [&](int64_t i) {
+            const int64_t crop = begin + i;
+            copy_box(columns, channel_, all_, detections == nullptr ? channel_.first + crop : detections[crop],
+                     inputs + boxes_.offset + i * boxes_.entry_bytes);
         });
     if (positions_travel_)
         std::memcpy(inputs + positions_.offset, detections + begin, static_cast<std::size_t>(n) * sizeof(int64_t));

@@ -16,8 +16,8 @@ struct Piece
     int64_t offset = 0;  // in the buffer
 };
 
-/// The pieces of a channel's chunks: crops, positions and columns go in, results come out. On the device one buffer holds both, inputs
-/// first.
+/// The pieces of a channel's chunks: crops, boxes around rings, positions and columns go in, results come out. On the device one buffer holds
+/// them, inputs first, and last what the rings come to.
 class ChunkLayout
 {
 public:
@@ -29,7 +29,8 @@ public:
     int64_t bytes_a_crop() const;
     int64_t bytes_of(int64_t n_crops) const;
     int64_t input_bytes() const { return input_bytes_; }
-    int64_t bytes() const { return bytes_; }
+    int64_t output_bytes() const { return output_bytes_; }
+    int64_t bytes() const { return bytes_; } // of all on the device
 
     /// The chunk of crops [begin, end) whose buffer lies at `buffer` on the device.
     ChannelView view(const Job& job, int64_t begin, int64_t end, std::byte* buffer, Faults* faults) const;
@@ -44,10 +45,11 @@ private:
     const Piece* piece_of(const Column& column) const;
 
     const Channel& channel_;
-    bool images_travel_, positions_travel_;
-    Piece crops_, positions_;
+    bool images_travel_, boxes_travel_, positions_travel_;
+    Piece crops_, boxes_, positions_;
+    ChannelView all_; // crops as they lie
     std::vector<Piece> inputs_, outputs_;
-    int64_t input_bytes_ = 0, bytes_ = 0;
+    int64_t input_bytes_ = 0, output_bytes_ = 0, bytes_ = 0;
 };
 
 } // namespace cuda

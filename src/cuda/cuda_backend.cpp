@@ -201,25 +201,41 @@ public:
     }
 
 private:
-    /// How a call's workspace is shared out: labels put in order, then scratch for one channel after the other.
+    /// A kernel's launch over a channel. No blocks: there is none.
+    struct Launch
+    {
+        Kernel kernel;
+        Grid grid{0, 0};
+    };
+
+    /// How a call's workspace is shared out: labels put in order, then neighbours, rings and scratch of one channel after the other.
     struct Plan
     {
-        std::vector<Kernel> kernels;
-        std::vector<Grid> grids;
-        int64_t order_bytes = 0, bytes = 0;
+        std::vector<Launch> annuli, crops;
+        int64_t order_bytes = 0, neighbour_bytes = 0, ring_bytes = 0, bytes = 0;
     };
+
+    Launch launch_of(const Kernel& kernel, int64_t n)
+    {
+        if (kernel.function == nullptr || n == 0) return {kernel, {0, 0}};
+        return {kernel, resources_->launcher.grid(kernel, n)};
+    }
 
     Plan plan_of(const Job& job)
     {
         Plan plan;
         int64_t scratch = 0;
         for (const Channel& channel : job.channels) {
-            plan.kernels.push_back(kernel_for(channel));
-            plan.grids.push_back(channel.n > 0 ? resources_->launcher.grid(plan.kernels.back(), channel.n) : Grid{0, 0});
-            scratch = std::max(scratch, plan.grids.back().scratch_bytes);
+            plan.annuli.push_back(launch_of(annulus_kernel_for(channel), channel.n));
+            plan.crops.push_back(launch_of(kernel_for(channel), channel.n));
+            for (const Launch& launch : {plan.annuli.back(), plan.crops.back()})
+                scratch = std::max(scratch, launch.grid.scratch_bytes);
+            if (channel.n > 0 && seeks_neighbours(channel))
+                plan.neighbour_bytes = std::max(plan.neighbour_bytes, neighbour_bytes(channel.n));
+            plan.ring_bytes = std::max(plan.ring_bytes, ring_bytes(view_of(job, channel, nullptr), channel.n));
         }
         if (job.detections.ch) plan.order_bytes = order_bytes(job.n, static_cast<int64_t>(job.channels.size()));
-        plan.bytes = plan.order_bytes + scratch;
+        plan.bytes = plan.order_bytes + plan.neighbour_bytes + plan.ring_bytes + scratch;
         return plan;
     }
 
@@ -254,12 +270,16 @@ private:
                 view.results = results;
                 view.counting.maps = camera_maps(channel, map_as_it_lies);
                 view.spline = splines[k];
-                view.scratch = workspace + plan.order_bytes;
+                std::byte* const own = workspace + plan.order_bytes;
+                place_rings(view, own + plan.neighbour_bytes);
+                view.scratch = own + plan.neighbour_bytes + plan.ring_bytes;
                 if (order.bounds != nullptr) {
                     view.positions = order.positions;
                     view.bounds = order.bounds + k;
                 }
-                resources_->launcher.launch(plan.kernels[k], view, plan.grids[k], stream_);
+                if (seeks_neighbours(channel)) view.annulus.neighbours = order_neighbours(view, channel.n, own, stream_);
+                for (const Launch& launch : {plan.annuli[k], plan.crops[k]})
+                    if (launch.grid.blocks > 0) resources_->launcher.launch(launch.kernel, view, launch.grid, stream_);
             }
             memory.free();
         });

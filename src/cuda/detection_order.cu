@@ -5,8 +5,9 @@
 #include <exception>
 #include <string>
 
-#include "cuda/columns.cuh"
 #include "cuda/runtime.hpp"
+#include "cuda/window.cuh"
+#include "math/annulus.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -60,6 +61,32 @@ __global__ void __launch_bounds__(kThreads) write_surplus(const int64_t* positio
         write_bad_index_in_detail(results, Place{i, positions[i], true}, faults);
 }
 
+__device__ __forceinline__ FramePosition frame_position(const ChannelView& view, const Place& place)
+{
+    return {math::position_in_frame(real_at(view.columns.y_fit, place, 0), view.pixel_y_nm, view.corner_y_nm),
+            math::position_in_frame(real_at(view.columns.x_fit, place, 0), view.pixel_x_nm, view.corner_x_nm), place.crop};
+}
+
+__global__ void __launch_bounds__(kThreads)
+    neighbour_keys(const __grid_constant__ ChannelView view, int64_t n, uint64_t* keys, int64_t* crops)
+{
+    const double band = view.annulus.outer + view.annulus.neighbour;
+    for (int64_t i = first_thread(); i < n; i += all_threads()) {
+        const Place place = place_of(view, i);
+        const bool is_there = place.used && has_good_frame(view, place);
+        keys[i] = is_there ? math::neighbour_key(whole_at(view.columns.frame, place), frame_position(view, place).row, band)
+                           : math::kNoNeighbour;
+        crops[i] = i;
+    }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    neighbour_positions(const __grid_constant__ ChannelView view, int64_t n, const int64_t* crops, FramePosition* positions)
+{
+    for (int64_t i = first_thread(); i < n; i += all_threads())
+        positions[i] = frame_position(view, place_of(view, crops[i]));
+}
+
 int64_t blocks_for(int64_t n)
 {
     const int64_t blocks = (n + kThreads - 1) / kThreads;
@@ -89,35 +116,67 @@ void with_cub(Call call)
     }
 }
 
-/// The pieces of the memory, or its size where `memory` is null.
-struct Pieces
+/// Hands out pieces of the memory, or only counts them where `memory` is null.
+class Memory
+{
+public:
+    explicit Memory(std::byte* memory) : memory_(memory) {}
+
+    template <class T>
+    void take(T*& piece, int64_t count)
+    {
+        piece = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + bytes_);
+        bytes_ += whole_lines(count * static_cast<int64_t>(sizeof(T)));
+    }
+    int64_t bytes() const { return bytes_; }
+
+private:
+    std::byte* const memory_;
+    int64_t bytes_ = 0;
+};
+
+/// What ordering by labels needs.
+struct LabelPieces
 {
     uint32_t *keys, *sorted_keys;
     int64_t *detections, *positions, *bounds;
     std::byte* sort_memory;
     std::size_t sort_bytes = 0;
-    int64_t bytes = 0;
 
-    Pieces(std::byte* memory, int64_t n, int64_t n_channels)
+    LabelPieces(Memory& memory, int64_t n, int64_t n_channels)
     {
-        take(memory, positions, n);
-        take(memory, bounds, n_channels + 2);
-        take(memory, detections, n);
-        take(memory, keys, n);
-        take(memory, sorted_keys, n);
+        memory.take(positions, n);
+        memory.take(bounds, n_channels + 2);
+        memory.take(detections, n);
+        memory.take(keys, n);
+        memory.take(sorted_keys, n);
         with_cub([&] {
             return cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, sorted_keys, detections, positions, n, 0,
                                                    key_bits(n_channels));
         });
-        take(memory, sort_memory, static_cast<int64_t>(sort_bytes));
+        memory.take(sort_memory, static_cast<int64_t>(sort_bytes));
     }
+};
 
-private:
-    template <class T>
-    void take(std::byte* memory, T*& piece, int64_t count)
+/// What ordering by neighbourhood needs.
+struct NeighbourPieces
+{
+    uint64_t *keys, *sorted_keys;
+    int64_t *crops, *sorted_crops;
+    FramePosition* positions;
+    std::byte* sort_memory;
+    std::size_t sort_bytes = 0;
+
+    NeighbourPieces(Memory& memory, int64_t n)
     {
-        piece = memory == nullptr ? nullptr : reinterpret_cast<T*>(memory + bytes);
-        bytes += whole_lines(count * static_cast<int64_t>(sizeof(T)));
+        memory.take(sorted_keys, n);
+        memory.take(positions, n);
+        memory.take(keys, n);
+        memory.take(crops, n);
+        memory.take(sorted_crops, n);
+        with_cub(
+            [&] { return cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, sorted_keys, crops, sorted_crops, n); });
+        memory.take(sort_memory, static_cast<int64_t>(sort_bytes));
     }
 };
 
@@ -125,13 +184,16 @@ private:
 
 int64_t order_bytes(int64_t n, int64_t n_channels)
 {
-    return Pieces(nullptr, n, n_channels).bytes;
+    Memory counted(nullptr);
+    const LabelPieces pieces(counted, n, n_channels);
+    return counted.bytes();
 }
 
 DetectionOrder order_detections(const ColumnView& labels, int64_t n, int64_t n_channels, std::byte* memory,
                                 cudaStream_t stream)
 {
-    Pieces pieces(memory, n, n_channels);
+    Memory taken(memory);
+    LabelPieces pieces(taken, n, n_channels);
     label_keys<<<static_cast<unsigned>(blocks_for(n)), kThreads, 0, stream>>>(labels, n, n_channels, pieces.keys,
                                                                               pieces.detections);
     check(cudaGetLastError(), "launching label_keys");
@@ -143,6 +205,29 @@ DetectionOrder order_detections(const ColumnView& labels, int64_t n, int64_t n_c
                                                                                             n_channels, pieces.bounds);
     check(cudaGetLastError(), "launching find_bounds");
     return {pieces.positions, pieces.bounds};
+}
+
+int64_t neighbour_bytes(int64_t n)
+{
+    Memory counted(nullptr);
+    const NeighbourPieces pieces(counted, n);
+    return counted.bytes();
+}
+
+NeighbourTable order_neighbours(const ChannelView& view, int64_t n, std::byte* memory, cudaStream_t stream)
+{
+    Memory taken(memory);
+    NeighbourPieces pieces(taken, n);
+    const auto blocks = static_cast<unsigned>(blocks_for(n));
+    neighbour_keys<<<blocks, kThreads, 0, stream>>>(view, n, pieces.keys, pieces.crops);
+    check(cudaGetLastError(), "launching neighbour_keys");
+    with_cub([&] {
+        return cub::DeviceRadixSort::SortPairs(pieces.sort_memory, pieces.sort_bytes, pieces.keys, pieces.sorted_keys,
+                                               pieces.crops, pieces.sorted_crops, n, 0, 64, stream);
+    });
+    neighbour_positions<<<blocks, kThreads, 0, stream>>>(view, n, pieces.sorted_crops, pieces.positions);
+    check(cudaGetLastError(), "launching neighbour_positions");
+    return {pieces.sorted_keys, pieces.positions, n};
 }
 
 void refuse_surplus(const int64_t* positions, const int64_t* bounds, int64_t n_crops, const OutputColumns& results,

@@ -1,4 +1,4 @@
-// Detections by channel from labels in device memory.
+// Detections put in order on the device: by channel, from labels, and by where they lie, for their neighbours.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -21,6 +21,13 @@ int64_t order_bytes(int64_t n, int64_t n_channels);
 /// Queues the ordering on `stream`, in `memory` of order_bytes, which must stay until the order is no longer needed.
 DetectionOrder order_detections(const ColumnView& labels, int64_t n, int64_t n_channels, std::byte* memory,
                                 cudaStream_t stream);
+
+/// Device memory that a channel's table of neighbours takes.
+int64_t neighbour_bytes(int64_t n);
+
+/// Queues the table of the view's detections, of which there are `n`, in `memory` of neighbour_bytes, which must stay until the table is no
+/// longer needed.
+NeighbourTable order_neighbours(const ChannelView& view, int64_t n, std::byte* memory, cudaStream_t stream);
 
 /// Queues NaN, the flag and a mark in `faults` for the detections that a channel's labels name beyond its `n_crops`: those of
 /// positions[bounds[0] + n_crops ... bounds[1]).

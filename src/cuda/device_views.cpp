@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "cuda/whole_lines.hpp"
 #include "job/spline.hpp"
+#include "math/annulus.hpp"
 #include "math/camera_noise.hpp"
 
 namespace lumicrop {
@@ -51,7 +53,7 @@ InputColumns input_columns(const Channel& channel, const Detections& columns,
     const Column& sigma_y = gauss && columns.sigma_y_fit ? columns.sigma_y_fit : columns.sigma_fit;
     const bool gaussian = psf && !uses_spline(channel);
     InputColumns taken{};
-    taken.frame = take(columns.frame, channel.gathered || has_background_of_frames(channel));
+    taken.frame = take(columns.frame, names_frames(channel) || has_background_of_frames(channel));
     taken.X0 = take(columns.X0, placed);
     taken.Y0 = take(columns.Y0, placed);
     taken.x_fit = take(columns.x_fit, channel.uses_position);
@@ -99,6 +101,40 @@ CameraMaps camera_maps(const Channel& channel, const std::function<MapView(const
     return maps;
 }
 
+namespace {
+
+int64_t reach_of(const Channel& channel)
+{
+    return math::Annulus{channel.annulus_inner, channel.annulus_outer, channel.neighbour_radius}.reach();
+}
+
+} // namespace
+
+AnnulusShape annulus_shape(const Channel& channel)
+{
+    if (!channel.gathered) return {channel.height, channel.width, false};
+    const int64_t side = 2 * reach_of(channel) + 1;
+    return {side, side, true};
+}
+
+int64_t ring_bytes(const ChannelView& view, int64_t n)
+{
+    if (!is_annulus(view.counting.background)) return 0;
+    return whole_lines(n * static_cast<int64_t>(sizeof(MeasuredRing))) +
+           whole_lines(n * view.annulus.used_words * static_cast<int64_t>(sizeof(uint32_t)));
+}
+
+void place_rings(ChannelView& view, std::byte* memory)
+{
+    if (!is_annulus(view.counting.background)) return;
+    // Kernels count crops within the channel.
+    view.annulus.measured = reinterpret_cast<MeasuredRing*>(memory) - view.begin;
+    if (view.annulus.used_words == 0) return;
+    const int64_t n = view.end - view.begin;
+    view.annulus.used = reinterpret_cast<uint32_t*>(memory + whole_lines(n * static_cast<int64_t>(sizeof(MeasuredRing)))) -
+                        view.begin * view.annulus.used_words;
+}
+
 ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
 {
     const bool isotropic = channel.model == Model::isogauss;
@@ -137,9 +173,23 @@ ChannelView view_of(const Job& job, const Channel& channel, Faults* faults)
     view.gathered = channel.gathered;
     view.frame_known = channel.frame_known;
     view.images = {channel.images.data,
-                   channel.gathered ? channel.images.shape[0] : channel.background_map.shape[0],
+                   channel.gathered                    ? channel.images.shape[0]
+                   : has_background_of_frames(channel) ? channel.background_map.shape[0]
+                                                       : math::kMostFrames,
                    {channel.images.strides[0], channel.images.strides[1], channel.images.strides[2]},
                    channel.images.dtype};
+    if (is_annulus(channel.background)) {
+        const AnnulusShape shape = annulus_shape(channel);
+        view.annulus.inner = channel.annulus_inner;
+        view.annulus.outer = channel.annulus_outer;
+        view.annulus.neighbour = channel.neighbour_radius;
+        view.annulus.reach = reach_of(channel);
+        view.annulus.height = static_cast<int32_t>(shape.height);
+        view.annulus.width = static_cast<int32_t>(shape.width);
+        view.annulus.in_frames = shape.in_frames;
+        view.annulus.images = view.images;
+        if (job.result.photons_sigma) view.annulus.used_words = (view.height * view.width + 31) / 32;
+    }
     if (uses_spline(channel)) {
         const SplineView& spline = channel.spline->view();
         view.even_x = math::even_pixels(spline.x, channel.pixel_x_nm, channel.width);

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "cuda/kernels.hpp"
 #include "cuda/views.hpp"
 #include "job/job.hpp"
 
@@ -29,6 +30,15 @@ OutputColumns output_columns(const Result& columns, const std::function<ColumnVi
 
 /// The maps that a channel has, each as `place` shows it.
 CameraMaps camera_maps(const Channel& channel, const std::function<MapView(const Images&)>& place);
+
+/// The boxes of pixels around a channel's rings.
+AnnulusShape annulus_shape(const Channel& channel);
+
+/// Device memory that the rings of `n` crops come to; 0 where the channel has none.
+int64_t ring_bytes(const ChannelView& view, int64_t n);
+
+/// Has the view's kernels leave and find there what the rings of crops [view.begin, view.end) come to.
+void place_rings(ChannelView& view, std::byte* memory);
 
 /// All crops of a channel whose images lie on the device. Columns, results, maps, spline and order are left to the caller.
 ChannelView view_of(const Job& job, const Channel& channel, Faults* faults);

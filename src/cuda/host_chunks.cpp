@@ -6,6 +6,7 @@
 #include "cuda/chunk_layout.hpp"
 #include "cuda/host_order.hpp"
 #include "cuda/map_copies.hpp"
+#include "cuda/neighbour_copies.hpp"
 
 namespace lumicrop {
 namespace cuda {
@@ -19,7 +20,7 @@ struct Route
 {
     const Channel* channel;
     ChunkLayout layout;
-    Kernel kernel;
+    Kernel annulus, kernel; // the first only where there are rings
     DeviceSpline spline;
     int64_t chunk; // crops
 };
@@ -88,28 +89,32 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
     int64_t scratch = 0, total = 0;
     for (const Channel& channel : job.channels) {
         if (channel.n == 0) continue;
-        const Kernel kernel = kernel_for(channel);
+        const Kernel annulus = annulus_kernel_for(channel), kernel = kernel_for(channel);
         const bool needs_positions = channel.positions != nullptr && some_arrays_on_device(job, channel);
-        routes.push_back({&channel, ChunkLayout(job, channel, needs_positions), kernel,
+        routes.push_back({&channel, ChunkLayout(job, channel, needs_positions), annulus, kernel,
                           uses_spline(channel) ? lent.splines.of(*channel.spline, lent.own_stream) : DeviceSpline{}, 0});
         scratch = std::max(scratch, lent.launcher.grid(kernel, channel.n, most_scratch).scratch_bytes);
+        if (annulus.function != nullptr)
+            scratch = std::max(scratch, lent.launcher.grid(annulus, channel.n, most_scratch).scratch_bytes);
         total += channel.n;
     }
     MapCopies maps(job);
-    if (maps.bytes() > budget())
-        refuse("options: memory_budget is " + std::to_string(budget()) + " bytes, but the maps of the cameras take " +
-                   std::to_string(maps.bytes()),
+    NeighbourCopies neighbours(job, order.readable());
+    const int64_t whole_call = maps.bytes() + neighbours.bytes();
+    if (whole_call > budget())
+        refuse("options: memory_budget is " + std::to_string(budget()) +
+                   " bytes, but the maps of the cameras and the neighbours of annuli take " + std::to_string(whole_call),
                LUMICROP_OUT_OF_MEMORY);
-    const int64_t room = (budget() - maps.bytes()) / 2 - scratch; // of a chunk
+    const int64_t room = (budget() - whole_call) / 2 - scratch; // of a chunk
     const int64_t chunk_bytes = std::min(kMostChunkBytes, room);
-    int64_t most_input = 0, most_output = 0;
+    int64_t most_input = 0, most_output = 0, most = 0;
     for (Route& route : routes) {
         const int64_t one = route.layout.bytes_of(1);
         int64_t chunk = 1;
         if (one > chunk_bytes) {
             if (one > room)
                 refuse("options: memory_budget is " + std::to_string(budget()) + " bytes, at least " +
-                           std::to_string(2 * (one + scratch) + maps.bytes()) + " expected for crops of " +
+                           std::to_string(2 * (one + scratch) + whole_call) + " expected for crops of " +
                            std::to_string(route.channel->height) + " x " + std::to_string(route.channel->width) + " pixels",
                        LUMICROP_OUT_OF_MEMORY);
         } else if (route.layout.bytes_of(route.channel->n) <= chunk_bytes) {
@@ -121,15 +126,17 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
         route.chunk = chunk;
         route.layout.set_crops(chunk);
         most_input = std::max(most_input, route.layout.input_bytes());
-        most_output = std::max(most_output, route.layout.bytes() - route.layout.input_bytes());
+        most_output = std::max(most_output, route.layout.output_bytes());
+        most = std::max(most, route.layout.bytes());
     }
     for (Slot& slot : slots_) {
-        slot.device.at_least(most_input + most_output, "cudaMalloc for chunks");
+        slot.device.at_least(most, "cudaMalloc for chunks");
         slot.inputs.at_least(most_input, "cudaHostAlloc for chunks");
         slot.results.at_least(most_output, "cudaHostAlloc for chunks");
         slot.scratch.at_least(scratch, "cudaMalloc for scratch");
     }
     maps.copy_to(maps_.at_least(maps.bytes(), "cudaMalloc for maps"), lent.own_stream);
+    neighbours.copy_to(neighbours_.at_least(neighbours.bytes(), "cudaMalloc for neighbours"), lent.own_stream);
     order.refuse_detections(lent);
 
     /// A chunk whose results are still in a slot.
@@ -160,7 +167,7 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                 const ChunkLayout& layout = route.layout;
                 layout.pack(order.readable(), channel.positions, begin, end, slot.inputs.get());
                 const auto input = static_cast<std::size_t>(layout.input_bytes());
-                const auto output = static_cast<std::size_t>(layout.bytes()) - input;
+                const auto output = static_cast<std::size_t>(layout.output_bytes());
                 if (input > 0)
                     check(cudaMemcpyAsync(slot.device.get(), slot.inputs.get(), input, cudaMemcpyHostToDevice,
                                           slot.stream.get()),
@@ -168,9 +175,12 @@ void HostChunks::integrate(const Job& given, const Lent& lent)
                 ChannelView view = layout.view(job, begin, end, slot.device.get(), lent.faults);
                 view.counting.maps = maps.of(channel);
                 view.spline = route.spline;
+                view.annulus.neighbours = neighbours.of(channel);
                 view.scratch = slot.scratch.get();
-                lent.launcher.launch(route.kernel, view, lent.launcher.grid(route.kernel, end - begin, most_scratch),
-                                     slot.stream.get());
+                for (const Kernel& kernel : {route.annulus, route.kernel})
+                    if (kernel.function != nullptr)
+                        lent.launcher.launch(kernel, view, lent.launcher.grid(kernel, end - begin, most_scratch),
+                                             slot.stream.get());
                 if (output > 0)
                     check(cudaMemcpyAsync(slot.results.get(), slot.device.get() + input, output, cudaMemcpyDeviceToHost,
                                           slot.stream.get()),

@@ -46,7 +46,7 @@ private:
     Progress progress_;
     Event began_; // where the caller's stream stood
     Slot slots_[2];
-    DeviceMemory maps_;
+    DeviceMemory maps_, neighbours_;
 };
 
 } // namespace cuda

@@ -36,12 +36,17 @@ HostOrder::HostOrder(const Job& given, cudaStream_t stream) : job_(given)
         order_by_labels();
     }
     readable_ = job_.detections;
-    const bool cuts = std::any_of(job_.channels.begin(), job_.channels.end(), [](const Channel& channel) {
-        return channel.n > 0 && channel.gathered && !channel.images.on_device;
-    });
-    if (cuts)
-        for (Column* column : {&readable_.frame, &readable_.X0, &readable_.Y0})
+    const auto make_readable = [&](std::initializer_list<Column*> columns) {
+        for (Column* column : columns)
             if (column->on_device) *column = copied_down(*column, stream);
+    };
+    for (const Channel& channel : job_.channels) {
+        if (channel.n == 0) continue;
+        const bool cuts = channel.gathered && !channel.images.on_device, seeks = seeks_neighbours(channel);
+        if (cuts || seeks) make_readable({&readable_.frame});
+        if (cuts) make_readable({&readable_.X0, &readable_.Y0});
+        if (seeks || (cuts && is_annulus(channel.background))) make_readable({&readable_.x_fit, &readable_.y_fit});
+    }
 }
 
 Column HostOrder::copied_down(const Column& column, cudaStream_t stream)
@@ -89,7 +94,7 @@ void HostOrder::order_by_labels()
         if (has_maps(job_.channels[k])) check_maps(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
     if (job_.detections.frame && !job_.detections.frame.on_device)
         for (std::size_t k = 0; k < of_channel.size(); ++k)
-            if (job_.channels[k].gathered) check_frames(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
+            if (names_frames(job_.channels[k])) check_frames(job_, job_.channels[k], static_cast<int64_t>(k) + 1);
 }
 
 void HostOrder::refuse_detections(const Lent& lent) const

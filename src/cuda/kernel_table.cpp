@@ -60,6 +60,13 @@ Kernel kernel_for(const Channel& channel)
     return narrow ? team_kernel_for<float>(channel) : team_kernel_for<double>(channel);
 }
 
+Kernel annulus_kernel_for(const Channel& channel)
+{
+    if (!is_annulus(channel.background)) return {};
+    const AnnulusShape shape = annulus_shape(channel);
+    return is_narrow(channel.images.dtype) ? annulus_kernel(float(), shape) : annulus_kernel(double(), shape);
+}
+
 Launcher::Launcher(int device)
 {
     int count = 0;

@@ -15,6 +15,9 @@ namespace cuda {
 /// The one place where kernels are chosen: by type and shape of the crops, method and model.
 Kernel kernel_for(const Channel& channel);
 
+/// The kernel that measures its backgrounds on rings before; none where it has no rings.
+Kernel annulus_kernel_for(const Channel& channel);
+
 /// How many blocks of a kernel are launched, and what they need.
 struct Grid
 {

@@ -50,5 +50,14 @@ Kernel team_gauss_photometry_kernel(double, const TeamShape& shape);
 Kernel team_spline_photometry_kernel(float, const TeamShape& shape);
 Kernel team_spline_photometry_kernel(double, const TeamShape& shape);
 
+/// Backgrounds on rings: boxes of pixels around positions in frames, or whole crops.
+struct AnnulusShape
+{
+    int64_t height, width;
+    bool in_frames;
+};
+Kernel annulus_kernel(float, const AnnulusShape& shape);
+Kernel annulus_kernel(double, const AnnulusShape& shape);
+
 } // namespace cuda
 } // namespace lumicrop

@@ -112,6 +112,7 @@ struct Estimate
     double psf_sum;
     double read_variance; // mean of the pixels
     bool shape_is_nan;
+    bool level_is_missing; // no pixel was left of a ring
 };
 
 __device__ __forceinline__ bool iterates(Method method)
@@ -191,7 +192,8 @@ __device__ __forceinline__ DetailedOutcome outcome_as(const ChannelView& view, c
     const bool parameter_is_nan = estimate.shape_is_nan || known.value != known.value;
     const bool countable = math::is_countable(estimate.psf_sum, normal.ss);
     const bool solvable = !kFitted || math::is_solvable<Real>(normal);
-    if (parameter_is_nan) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
+    if (estimate.shape_is_nan || (parameter_is_nan && !estimate.level_is_missing))
+        outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
     if ((!countable || !solvable) && !estimate.shape_is_nan) outcome.flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
     if (!parameter_is_nan) outcome.iterations = static_cast<uint32_t>(estimate.found.iterations);
     if (counting.method == Method::mle && !estimate.found.converged && !parameter_is_nan)

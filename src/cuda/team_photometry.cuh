@@ -63,6 +63,7 @@ struct PhotometryParameters
     typename Psf::Parameters shape;
     double background; // photons a pixel, of the column
     CameraPlace place;
+    int64_t crop;
 };
 
 /// One crop and its images.
@@ -95,8 +96,8 @@ public:
         DetailedOutcome outcome = counting_.method == Method::sum        ? added_up<true>()
                                   : counting_.method == Method::aperture ? added_up<false>()
                                                                          : estimated(psf);
-        // As exact as the median, which a gain would round.
-        if (counting_.background == Subtracted::border_median && !is_uneven())
+        // As exact as the level, which a gain would round.
+        if ((counting_.background == Subtracted::border_median || has_annulus()) && !is_uneven())
             outcome.background = level_.counts - view_.camera_offset;
         finish(psf, outcome);
         return outcome;
@@ -108,6 +109,7 @@ private:
     {
         return counting_.background == Subtracted::border_median || counting_.background == Subtracted::corrected_median;
     }
+    __device__ __forceinline__ bool has_annulus() const { return is_annulus(counting_.background); }
     /// Whether pixels differ in gain or offset.
     __device__ __forceinline__ bool is_uneven() const { return maps_.has_offset() || maps_.has_gain(); }
 
@@ -145,19 +147,27 @@ private:
     __device__ __forceinline__ void find_background()
     {
         if (measures()) return measure_background();
+        if (has_annulus()) return adopt_annulus();
         const bool usable = !is_uneven() && !is_left_out(0);
         level_ = level_not_measured(view_, given_.background, static_cast<double>(crop_.pixels.at(0, 0)), usable);
+    }
+
+    __device__ __forceinline__ void adopt_annulus()
+    {
+        const MeasuredRing& ring = view_.annulus.measured[given_.crop];
+        level_ = {ring.level, {ring.value, ring.variance, ring.covariance, ring.pixels}};
+        no_border_ = ring.pixels == 0 && ring.has_position != 0;
     }
 
     /// Electrons above the offset, where pixels differ.
     __device__ __forceinline__ Real uneven_light(int32_t row, int32_t column) const
     {
         const math::Parts<Real> offset = math::in_parts<Real>(view_.camera_offset);
-        const Real raw = crop_.pixels.at(row, column);
-        const Real counts = maps_.has_offset() ? raw - maps_.offset(row, column) : (raw - offset.high) - offset.low;
+        const bool is_own = maps_.has_offset();
         const Real gain = maps_.has_gain() ? maps_.gain(row, column) * static_cast<Real>(1 / counting_.multiplied)
                                            : static_cast<Real>(counting_.electrons);
-        return counts * gain;
+        return math::uneven_electrons(crop_.pixels.at(row, column), is_own ? maps_.offset(row, column) : offset.high,
+                                      is_own ? Real(0) : offset.low, gain);
     }
 
     /// The median of the border's pixels, in counts; in electrons where pixels differ.
@@ -265,7 +275,7 @@ private:
     {
         return {team_,
                 n_pixels_,
-                counting_.uses_position ? psf_ : light_,
+                counting_.uses_psf || by_part_ ? psf_ : light_,
                 light_,
                 has_variances() ? variance_ : nullptr,
                 base_variance_,
@@ -326,7 +336,8 @@ private:
                        math::certainty_of_sum({sums.electrons, sums.pixels, sums.squared, sums.squared_variance}, measured,
                                               counting_.excess, level_.known));
         const bool nowhere = !kWhole && given_.centre.is_nan();
-        if (level_.known.value != level_.known.value || nowhere) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
+        if ((level_.known.value != level_.known.value && !no_border_) || nowhere)
+            outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
         if (nowhere || (sums.pixels == 0 && some_masked_)) outcome.electrons = outcome.photons_sigma = math::not_a_number();
         return outcome;
     }
@@ -335,8 +346,14 @@ private:
     template <class Part>
     __device__ __forceinline__ double measured_on(Part part) const
     {
-        if (!measures()) return 0;
         math::BatchedSum<Real> sum;
+        if (has_annulus() && view_.annulus.used != nullptr) {
+            const uint32_t* const used = view_.annulus.used + given_.crop * view_.annulus.used_words;
+            for (int32_t i = team_.rank(); i < n_pixels_; i += Team::kThreads)
+                if ((used[i / 32] >> i % 32 & 1u) != 0 && !is_left_out(i)) sum.add(part(i));
+            return team_.sum(static_cast<double>(sum.value()));
+        }
+        if (!measures()) return 0;
         for_each_border_pixel([&](int32_t row, int32_t column) {
             const Real raw = crop_.pixels.at(row, column);
             if (marks(index(row, column)) == 0 && raw == raw) sum.add(part(index(row, column)));
@@ -359,6 +376,7 @@ private:
         const bool is_fitted = counting_.background == Subtracted::fitted;
         estimate.read_variance = is_fitted && maps_.has_read_variance() ? mean_read_variance() : counting_.read_variance;
         estimate.shape_is_nan = given_.centre.is_nan() || given_.shape.is_nan();
+        estimate.level_is_missing = no_border_ && has_annulus();
         return outcome_of(view_, estimate, level_.known);
     }
 
@@ -451,6 +469,7 @@ struct TeamPhotometry
         Parameters given{};
         given.background = real_at(view.columns.os_fit, place, 0);
         given.place = camera_place(view, place);
+        given.crop = place.crop;
         if (view.counting.uses_position) given.centre = psf_centre(view, ColumnReader(place));
         if (!view.counting.uses_psf) return given;
         given.shape = Psf::parameters(view, place);

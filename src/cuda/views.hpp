@@ -72,6 +72,29 @@ struct CameraMaps
     int64_t height, width; // 0: there are none
 };
 
+/// What a detection's ring came to. Electrons a pixel, as math::KnownBackground.
+struct MeasuredRing
+{
+    double level; // as the pixels are: counts, or electrons where they differ
+    double value, variance, covariance, pixels;
+    uint64_t has_position;
+};
+
+/// Backgrounds on rings around the positions (annulus.cuh). Nothing where the channel has none.
+struct AnnulusView
+{
+    double inner, outer, neighbour; // radii [px]
+    int64_t reach;                  // pixels that a ring reaches in each direction
+    int32_t height, width;          // of the box of pixels around a ring: of the crop, where the ring lies in that
+    bool in_frames;                 // the box is cut out of frames
+    bool are_boxes;                 // `images` are these boxes, a crop each, not the frames
+    ImagesView images;
+    NeighbourTable neighbours;
+    MeasuredRing* measured; // one a crop
+    uint32_t* used;         // bits of the crop's pixels that were measured on, where that is asked for
+    int32_t used_words;     // a crop
+};
+
 /// How a channel's photons are counted and how uncertain they are, where it is not plain.
 struct Counting
 {
@@ -110,6 +133,7 @@ struct ChannelView
     double gain, qe, camera_offset;
     double sigma_x_nm, sigma_y_nm, theta_deg; // where no column is given
     Counting counting;
+    AnnulusView annulus;
     int32_t height, width; // of a crop
     int32_t tile_crops;    // of the warp kernels: crops in shared memory at a time
     int32_t warp_bytes;    // of the warp kernels: a warp's part of shared memory

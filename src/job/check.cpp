@@ -43,7 +43,7 @@ Uses uses_of(const std::vector<Channel>& channels, const lumicrop_detections& gi
     Uses uses;
     for (const Channel& channel : channels) {
         const bool psf = channel.uses_psf, placed = channel.frame_known || has_maps(channel);
-        uses.frame |= channel.gathered || channel.background_map.shape[0] > 1;
+        uses.frame |= channel.gathered || channel.background_map.shape[0] > 1 || seeks_neighbours(channel);
         uses.whole_origin |= placed;
         uses.origin |= channel.uses_position || placed;
         uses.position |= channel.uses_position;
@@ -187,7 +187,7 @@ Job checked_job(const lumicrop_channel* channels, int64_t n_channels, const lumi
     // Labels in device memory do not yet tell which frames a channel uses.
     if (job.detections.frame && !job.detections.frame.on_device && !job.detections.ch.on_device)
         for (std::size_t k = 0; k < job.channels.size(); ++k)
-            if (job.channels[k].gathered) check_frames(job, job.channels[k], static_cast<int64_t>(k) + 1);
+            if (names_frames(job.channels[k])) check_frames(job, job.channels[k], static_cast<int64_t>(k) + 1);
     return job;
 }
 

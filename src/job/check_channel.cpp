@@ -1,5 +1,6 @@
 #include "job/check_channel.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr int64_t kLargestCrop = 4096;
 constexpr int64_t kLargestFit = int64_t{1} << 18; // pixels
+constexpr double kLargestAnnulus = 100;           // pixels
 
 std::string text_of(double value)
 {
@@ -39,6 +41,7 @@ public:
         read_maps();
         if (channel_.uses_psf) read_psf();
         if (channel_.method == Method::aperture) read_aperture();
+        if (is_annulus(channel_.background)) read_annulus();
         require_columns();
         channel_.plain = is_plain();
         if (!channel_.plain && channel_.height * channel_.width > kLargestFit)
@@ -62,7 +65,7 @@ private:
                                    1];
         read_background();
         channel_.uses_psf = !adds_up(channel_.method) || result_.enclosed != nullptr || result_.photons_total != nullptr;
-        channel_.uses_position = channel_.uses_psf || channel_.method == Method::aperture;
+        channel_.uses_position = channel_.uses_psf || channel_.method == Method::aperture || is_annulus(channel_.background);
         const int32_t padding = choice("padding", given_.padding, 0, 3,
                                        "one of LUMICROP_PADDING_DEFAULT (0), _ZEROS (1), _GEOMETRY (2), _NONE (3)");
         channel_.padding = padding == LUMICROP_PADDING_ZEROS      ? Padding::zeros
@@ -167,13 +170,45 @@ private:
         return value;
     }
 
+    /// Its two radii, and how near other molecules may be.
+    void read_annulus()
+    {
+        const double inner = given_.annulus_inner_px, outer = given_.annulus_outer_px;
+        if (!(std::isfinite(inner) && inner >= 0))
+            refuse(which_ + "annulus_inner_px is " + text_of(inner) + ", a radius of 0 or more pixels expected");
+        if (!(std::isfinite(outer) && outer > inner))
+            refuse(which_ + "annulus_outer_px is " + text_of(outer) + ", a radius above annulus_inner_px, " +
+                   text_of(inner) + " pixels, expected");
+        if (outer > kLargestAnnulus)
+            refuse(which_ + "annulus_outer_px is " + text_of(outer) + ", at most " + text_of(kLargestAnnulus) +
+                       " pixels are supported",
+                   LUMICROP_UNSUPPORTED);
+        if (channel_.frame_known && 2 * outer > static_cast<double>(std::min(channel_.frame_height, channel_.frame_width)))
+            refuse(which_ + "annulus_outer_px is " + text_of(outer) + ", an annulus larger than the frame, which has " +
+                   std::to_string(channel_.frame_height) + " x " + std::to_string(channel_.frame_width) + " pixels");
+        const double corner = 0.5 * std::hypot(static_cast<double>(channel_.height), static_cast<double>(channel_.width));
+        if (!channel_.gathered && inner >= corner)
+            refuse(which_ + "annulus_inner_px is " + text_of(inner) + ", an annulus larger than the crops, which have " +
+                   std::to_string(channel_.height) + " x " + std::to_string(channel_.width) + " pixels");
+        channel_.annulus_inner = inner;
+        channel_.annulus_outer = outer;
+        // What a molecule's own light may reach, that of another may.
+        const double neighbour = given_.neighbour_radius_px;
+        channel_.neighbour_radius = std::isnan(neighbour) ? inner : neighbour;
+        if (!(channel_.neighbour_radius >= 0 && channel_.neighbour_radius <= kLargestAnnulus))
+            refuse(which_ + "neighbour_radius_px is " + text_of(neighbour) + ", a radius of 0 (none) to " +
+                   text_of(kLargestAnnulus) + " pixels expected");
+    }
+
     void read_background()
     {
-        static constexpr Subtracted kKinds[] = {Subtracted::border_median, Subtracted::corrected_median, Subtracted::column,
-                                                Subtracted::map, Subtracted::fitted};
-        const int32_t asked = choice("background", given_.background, 0, 5,
+        static constexpr Subtracted kKinds[] = {
+            Subtracted::border_median, Subtracted::corrected_median, Subtracted::column,       Subtracted::map,
+            Subtracted::fitted,        Subtracted::annulus_median,   Subtracted::annulus_mean, Subtracted::annulus_clipped};
+        const int32_t asked = choice("background", given_.background, 0, 8,
                                      "one of LUMICROP_BACKGROUND_DEFAULT (0), _BORDER_MEDIAN (1), _CORRECTED_MEDIAN (2), "
-                                     "_COLUMN (3), _MAP (4), _FITTED (5)");
+                                     "_COLUMN (3), _MAP (4), _FITTED (5), _ANNULUS_MEDIAN (6), _ANNULUS_MEAN (7), "
+                                     "_ANNULUS_CLIPPED (8)");
         const Method method = channel_.method;
         channel_.background = asked != 0                 ? kKinds[asked - 1]
                               : adds_up(method)          ? Subtracted::border_median
@@ -254,14 +289,18 @@ private:
     void require_columns()
     {
         const bool filter = channel_.method == Method::filter, placed = channel_.frame_known || has_maps(channel_);
-        if (channel_.gathered || channel_.background_map.shape[0] > 1)
-            require("frame", detections_.frame, channel_.gathered ? "gathered crops" : "a background map a frame");
-        const char* const why = filter                   ? "the filter"
-                                : channel_.uses_psf      ? "the PSF"
-                                : channel_.uses_position ? "the aperture"
-                                : channel_.gathered      ? "gathered crops"
-                                : channel_.frame_known   ? "padding by geometry"
-                                                         : "the maps";
+        if (names_frames(channel_) || channel_.background_map.shape[0] > 1)
+            require("frame", detections_.frame,
+                    channel_.gathered            ? "gathered crops"
+                    : seeks_neighbours(channel_) ? "the neighbours of an annulus (neighbour_radius_px 0: none)"
+                                                 : "a background map a frame");
+        const char* const why = filter                                ? "the filter"
+                                : channel_.uses_psf                   ? "the PSF"
+                                : channel_.method == Method::aperture ? "the aperture"
+                                : channel_.uses_position              ? "the annulus"
+                                : channel_.gathered                   ? "gathered crops"
+                                : channel_.frame_known                ? "padding by geometry"
+                                                                      : "the maps";
         if (channel_.uses_position || placed) {
             require("X0", detections_.X0, why);
             require("Y0", detections_.Y0, why);

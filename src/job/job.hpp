@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "job/array_view.hpp"
+#include "job/neighbour_table.hpp"
 
 namespace lumicrop {
 
@@ -15,7 +16,16 @@ class Spline;
 enum class Method { sum, filter, joint, optimal, mle, aperture };
 enum class Model { isogauss, gauss, spline };
 enum class Padding { zeros, geometry, none };
-enum class Subtracted { border_median, corrected_median, column, map, fitted }; // the background
+enum class Subtracted { // the background
+    border_median,
+    corrected_median,
+    column,
+    map,
+    fitted,
+    annulus_median,
+    annulus_mean,
+    annulus_clipped
+};
 
 /// One channel: crops of one size from one camera.
 struct Channel
@@ -38,10 +48,12 @@ struct Channel
     double em_gain = 1, read_noise = 0, saturation = 0;
     Images offset_map, gain_map, read_variance_map, bad_pixels, background_map; // no data: none
     double aperture_x = 0, aperture_y = 0, aperture_theta_deg = 0;              // semi-axes [px]
+    double annulus_inner = 0, annulus_outer = 0, neighbour_radius = 0;          // [px]
     bool uses_psf = false;                                                      // the PSF's columns are read
     bool uses_position = false;                                                 // and the fitted positions
     bool plain = true; // border-median sum or matched filter, one camera for all pixels, no errors asked for
     const int64_t* positions = nullptr; // detection of each crop; null: `first` and those that follow
+    NeighbourTable neighbours{};        // of its own detections, where a backend has put them in order
 };
 
 inline bool has_maps(const Channel& channel)
@@ -55,6 +67,24 @@ inline bool has_maps(const Channel& channel)
 constexpr bool adds_up(Method method)
 {
     return method == Method::sum || method == Method::aperture;
+}
+
+constexpr bool is_annulus(Subtracted background)
+{
+    return background == Subtracted::annulus_median || background == Subtracted::annulus_mean ||
+           background == Subtracted::annulus_clipped;
+}
+
+/// Whether an annulus leaves out pixels near other detections.
+inline bool seeks_neighbours(const Channel& channel)
+{
+    return is_annulus(channel.background) && channel.neighbour_radius > 0;
+}
+
+/// Whether the detections' frames are looked at but for their backgrounds' maps.
+inline bool names_frames(const Channel& channel)
+{
+    return channel.gathered || seeks_neighbours(channel);
 }
 
 /// Columns of the detections. None: its stand-in is used.
@@ -102,7 +132,7 @@ std::vector<int64_t> positions_by_channel(const Column& labels, int64_t n, std::
 /// Throws Refusal if a map does not cover one of the channel's crops, as far as the host can see where they lie.
 void check_maps(const Job& job, const Channel& channel, int64_t number);
 
-/// Throws Refusal if a frame number of the channel's detections lies outside its movie.
+/// Throws Refusal if a frame number of the channel's detections lies outside its movie, or is one that no movie has.
 void check_frames(const Job& job, const Channel& channel, int64_t number);
 
 } // namespace lumicrop

@@ -1,5 +1,6 @@
 #include "job/job.hpp"
 #include "job/refusal.hpp"
+#include "math/annulus.hpp"
 
 namespace lumicrop {
 namespace {
@@ -55,7 +56,7 @@ std::vector<int64_t> positions_by_channel(const Column& labels, int64_t n, std::
 void check_frames(const Job& job, const Channel& channel, int64_t number)
 {
     const Column& frames = job.detections.frame;
-    const auto n_frames = static_cast<uint64_t>(channel.images.shape[0]);
+    const auto n_frames = static_cast<uint64_t>(channel.gathered ? channel.images.shape[0] : math::kMostFrames);
     with_integer_type(frames.dtype, [&](auto zero) {
         using Whole = decltype(zero);
         for (int64_t j = 0; j < channel.n; ++j) {

@@ -69,6 +69,12 @@ LUMICROP_HOST_DEVICE Real position_in_crop(Real fit_nm, Real first_pixel, Real p
     return fit_nm - first_pixel * pixel_nm - corner_nm;
 }
 
+/// The same from the frame's first pixel's centre [px].
+LUMICROP_HOST_DEVICE double position_in_frame(double fit_nm, double pixel_nm, double corner_nm)
+{
+    return (fit_nm - corner_nm) / pixel_nm;
+}
+
 /// Whether a centre, in pixels from the first one's, lies outside the crop's pixels. Not for NaN.
 template <class Real>
 LUMICROP_HOST_DEVICE Condition<Real> lies_outside(Real column, Real row, Real height, Real width)
