@@ -101,10 +101,12 @@ class Channel:
         Angle [degrees] of ``"gauss"`` without `sigma_angle`.
     spline : Spline, default None
         PSF of ``"spline"``.
-    background : {None, "border_median", "corrected_median", "column", "map", "fitted"}, default None
-        What is subtracted: the median of the border pixels; the same, corrected for the skewness of counted light, whose median lies
-        below its mean; `os_fit`; `background_map`; or it is fitted together with the photons. None: ``"border_median"`` for
-        ``"sum"`` and ``"aperture"``, ``"column"`` for ``"filter"``, ``"fitted"`` for the others.
+    background : str, default None
+        What is subtracted: ``"border_median"``, the median of the border pixels; ``"corrected_median"``, the same, corrected for the
+        skewness of counted light, whose median lies below its mean; ``"column"``, `os_fit`; ``"map"``, `background_map`;
+        ``"fitted"``, together with the photons; ``"annulus_median"``, ``"annulus_mean"`` or ``"annulus_clipped"``, of a ring around
+        the fitted position. None: ``"border_median"`` for ``"sum"`` and ``"aperture"``, ``"column"`` for ``"filter"``,
+        ``"fitted"`` for the others.
     em_gain : float, default 1
         Mean multiplication of electrons before the read-out, at least 1 (none). Above, it divides the electrons and doubles the
         variance of counting.
@@ -125,6 +127,13 @@ class Channel:
         Semi-axis [px] along its own y axis. None: a circle.
     aperture_theta_deg : float, default 0
         Angle [degrees] of the ellipse, which turns as that of ``"gauss"``.
+    annulus_inner_px, annulus_outer_px : float, default None
+        Radii [px] of the ring: pixels whose centres lie no nearer than the first to the fitted position, and nearer than the second,
+        at most 100 and half of the frame. They are those of the frame, or, of given crops, of the crop; the clipped mean leaves
+        out what lies further than 3 standard deviations from the median, sought up to 5 times.
+    neighbour_radius_px : float, default None
+        Pixels of the ring nearer than this [px] to another detection of the same channel and `frame` are left out. None:
+        `annulus_inner_px`; 0: none are, and given crops need no `frame`.
     """
 
     images: Any
@@ -155,6 +164,9 @@ class Channel:
     aperture_px: float | None = None
     aperture_y_px: float | None = None
     aperture_theta_deg: float = 0.0
+    annulus_inner_px: float | None = None
+    annulus_outer_px: float | None = None
+    neighbour_radius_px: float | None = None
 
     @property
     def gathered(self) -> bool:
@@ -177,7 +189,8 @@ _PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height"
           "frame_shape": ("frame_height", "frame_width")}
 _FIELDS = {"aperture_px": "aperture_x_px"}  # of the struct, where they are called otherwise
 _NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg",
-            "em_gain", "read_noise", "saturation", "aperture_px", "aperture_y_px", "aperture_theta_deg")
+            "em_gain", "read_noise", "saturation", "aperture_px", "aperture_y_px", "aperture_theta_deg", "annulus_inner_px",
+            "annulus_outer_px", "neighbour_radius_px")
 
 
 def channel_structs(channels: list[Channel]):
@@ -205,8 +218,11 @@ def used_columns(channels: list[Channel], columns: dict, wants_psf: bool = False
         if channel.gathered:
             used |= {"frame"}
         method = channel.method.lower()
-        if (channel.background or methods.METHODS[method].backgrounds[0]).lower() == "column":
+        background = (channel.background or methods.METHODS[method].backgrounds[0]).lower()
+        if background == "column":
             used |= {"os_fit"}
+        if background in methods.ANNULI:
+            used |= _OF_POSITION | {"frame"}
         if channel.background_map is not None:
             used |= {"frame"}
         if method == "aperture":

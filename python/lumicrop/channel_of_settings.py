@@ -14,7 +14,8 @@ from .background_settings import background_kind
 from .camera_settings import channel_camera
 from .input_error import InputError
 from .methods import METHODS
-from .settings import Settings
+from .radius_settings import ANNULUS, APERTURE
+from .settings import Settings, has_position
 
 
 def channel_settings(settings: Settings) -> dict[str, Any]:
@@ -27,10 +28,10 @@ def channel_settings(settings: Settings) -> dict[str, Any]:
         "background": background_kind(settings.background.value),
         **channel_camera(settings),
     }
-    for name in ("aperture_px", "aperture_y_px", "aperture_theta_deg"):
+    for name in (*APERTURE, *ANNULUS):
         if (setting := getattr(settings, name)).value is not None:
             channel[name] = setting.value
-    if METHODS[settings.method.value].has_aperture and settings.pixel_nm.value is None:
+    if has_position(settings) and settings.pixel_nm.value is None:
         channel["pixel_nm"] = 1.0  # positions are told in pixels, and nothing else has a length
     if settings.model.value is not None:
         channel["model"] = settings.model.value

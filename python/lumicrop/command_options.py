@@ -168,6 +168,18 @@ ApertureYPx = Annotated[
 ApertureThetaDeg = Annotated[
     float | None, _option("Angle of the aperture in degrees, which turns as the PSF's does. Default: 0.", **_COUNTING)
 ]
+AnnulusInnerPx, AnnulusOuterPx = (
+    Annotated[float | None, _option(f"{which} radius of the ring of an annulus background in pixels.", name, **_COUNTING)]
+    for name, which in (("--annulus-inner-px", "Inner"), ("--annulus-outer-px", "Outer"))
+)
+NeighbourRadiusPx = Annotated[
+    float | None,
+    _option(
+        "How near other detections of the frame may be to a pixel of the ring, in pixels; 0: as they like. Default: "
+        "the inner radius.",
+        **_COUNTING,
+    ),
+]
 ForBackground = Annotated[
     object,
     _option(

@@ -48,6 +48,9 @@ def integrate_movie(
     aperture_px: float | None = None,
     aperture_y_px: float | None = None,
     aperture_theta_deg: float | None = None,
+    annulus_inner_px: float | None = None,
+    annulus_outer_px: float | None = None,
+    neighbour_radius_px: float | None = None,
     offset_map: Any = None,
     gain_map: Any = None,
     read_variance_map: Any = None,
@@ -107,6 +110,8 @@ def integrate_movie(
         Raw counts [ADU] from which a pixel is saturated, which is flagged; default: none is.
     aperture_px, aperture_y_px, aperture_theta_deg : float, optional
         Of ``method="aperture"``: its radius [px], or semi-axes [px] along its own x and y axes and their angle [degrees].
+    annulus_inner_px, annulus_outer_px, neighbour_radius_px : float, optional
+        Of a background on an annulus: radii [px] of the ring, and how near other detections may be to its pixels; see `Channel`.
     offset_map, gain_map, read_variance_map : str, pathlib.Path or array_like of float, shape (height, width), optional
         Of each pixel [ADU], [e-/ADU] before multiplication, [e-^2], instead of `offset`, `gain` and `read_noise`: an
         ``.npy`` or TIFF file, or an array. NaN masks its pixel.
@@ -114,7 +119,7 @@ def integrate_movie(
         Not 0 masks the pixel.
     sigma_nm : float, optional
         Width of the PSF [nm] for every detection; default: the table's widths.
-    background : float or {"border_median", "corrected_median", "column", "map", "fitted"}, optional
+    background : float or str, optional
         A background [photon/px] for every detection, or how it is found, see `Channel`; default: ``"column"`` (the
         table's) for ``"filter"``, ``"border_median"`` for ``"sum"``, else ``"fitted"``.
     background_map : str, pathlib.Path or array, shape (height, width) or (n_frames, height, width), optional
@@ -181,7 +186,8 @@ def integrate_movie(
     request = Request(
         method=method, model=model, size=size, pixel_nm=pixel_nm, gain=gain, em_gain=em_gain, offset=offset,
         read_noise=read_noise, qe=qe, saturation=saturation, aperture_px=aperture_px,
-        aperture_y_px=aperture_y_px, aperture_theta_deg=aperture_theta_deg, offset_map=offset_map, gain_map=gain_map,
+        aperture_y_px=aperture_y_px, aperture_theta_deg=aperture_theta_deg, annulus_inner_px=annulus_inner_px,
+        annulus_outer_px=annulus_outer_px, neighbour_radius_px=neighbour_radius_px, offset_map=offset_map, gain_map=gain_map,
         read_variance_map=read_variance_map, bad_pixels=bad_pixels,
         sigma_nm=sigma_nm, background=background, background_map=background_map, origin=origin, first_frame=first_frame,
         swap_xy=swap_xy or None, padding=padding, spline=spline,

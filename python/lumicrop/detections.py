@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy
 
 from .background_settings import background_kind
-from .methods import METHODS
-from .settings import Settings
+from .settings import Settings, has_position
 from .tables import Table
 from .tables.table import NO_FRAME
 
@@ -99,7 +98,7 @@ def _background(table: Table, settings: Settings) -> dict[str, numpy.ndarray]:
 
 def _positions(table: Table, settings: Settings, x, y) -> dict[str, numpy.ndarray]:
     """The fitted positions, where the run looks at them."""
-    if settings.model.value is None and not METHODS[settings.method.value].has_aperture:
+    if not has_position(settings):
         return {}
     pixel_y, pixel_x = settings.pixel_nm.value or (1.0, 1.0)
     return {"x_fit": table.to_nm(x, pixel_x), "y_fit": table.to_nm(y, pixel_y)}

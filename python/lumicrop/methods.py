@@ -43,28 +43,36 @@ BACKGROUNDS = {
     "column": "each detection's own, of the table",
     "map": "a map of the frame",
     "fitted": "fitted together with the photons",
+    "annulus_median": "median of a ring around the position, less its neighbours",
+    "annulus_mean": "mean of the same pixels",
+    "annulus_clipped": "the same without those beyond 3 standard deviations",
 }
+
+#: Those that are measured on a ring around each position.
+ANNULI = tuple(name for name in BACKGROUNDS if name.startswith("annulus_"))
 
 #: Methods by name; the first is a run's default.
 METHODS = {
-    "filter": Method("projection on the fitted PSF", ("column", "border_median", "corrected_median", "map")),
-    "sum": Method("pixels above the background", ("border_median", "corrected_median", "column", "map"), has_psf=False),
+    "filter": Method("projection on the fitted PSF", ("column", "border_median", "corrected_median", "map", *ANNULI)),
+    "sum": Method(
+        "pixels above the background", ("border_median", "corrected_median", "column", "map", *ANNULI), has_psf=False
+    ),
     "joint": Method("photons and background by least squares", ("fitted",), has_errors=True),
     "optimal": Method(
         "the same, weighted by the pixels' noise",
-        ("fitted", "column", "map", "border_median", "corrected_median"),
+        ("fitted", "column", "map", "border_median", "corrected_median", *ANNULI),
         has_errors=True,
         iterates=True,
     ),
     "mle": Method(
         "maximum of the Poisson likelihood",
-        ("fitted", "column", "map", "border_median", "corrected_median"),
+        ("fitted", "column", "map", "border_median", "corrected_median", *ANNULI),
         has_errors=True,
         iterates=True,
     ),
     "aperture": Method(
         "pixels above the background, by the part of their area in an ellipse",
-        ("border_median", "corrected_median", "column", "map"),
+        ("border_median", "corrected_median", "column", "map", *ANNULI),
         has_psf=False,
         has_aperture=True,
     ),

@@ -12,12 +12,13 @@ import numpy
 import lumicrop
 
 from ._native import OUTPUTS
+from .background_settings import background_kind
 from .background_threads import ROWS_AT_ONCE, ReadAhead, WriteBehind
 from .channel_of_settings import channel_settings, is_plain
 from .crop_window import crop_start, neighbours_within
 from .detections import Detections, detections_of
 from .input_error import InputError
-from .methods import DETAILS
+from .methods import ANNULI, DETAILS
 from .movies import Movie, open_movie
 from .settings import Settings
 from .tables import AddedColumn, Table, TableWriter
@@ -37,8 +38,11 @@ REASONS = (
     "pixel is not a number",
     "no PSF within the crop",
     "too few pixels that are not masked",
+    "no pixel left for the background",
 )
-_NO_FRAME, _NO_POSITION, _OUTSIDE, _PARAMETER_NAN, _DATA_NAN, _NO_PSF, _MASKED = range(1, len(REASONS))
+(_NO_FRAME, _NO_POSITION, _OUTSIDE, _PARAMETER_NAN, _DATA_NAN, _NO_PSF, _MASKED, _NO_BACKGROUND) = range(
+    1, len(REASONS)
+)
 
 
 @dataclass
@@ -323,6 +327,7 @@ class _Counting:
         self._settings, self._result, self._context, self._one_thread = settings, result, context, one_thread
         self._channel = channel_settings(settings)
         self._details = settings.details.value or ()
+        self._has_annulus = background_kind(settings.background.value) in ANNULI
         self._is_plain = not self._details and is_plain(settings)
         self._outputs = (*OUTPUTS, *self._details, *(() if self._is_plain else ("background_photons",)))
 
@@ -359,7 +364,7 @@ class _Counting:
         result.psf_sum[rows] = counted.psf_sum
         result.denominator[rows] = counted.denominator
         result.flags[rows] = counted.flags
-        result.reason[rows] = _reasons(counted.photons, counted.flags, columns)
+        result.reason[rows] = _reasons(counted.photons, counted.flags, columns, self._has_annulus)
         result.n_frames_read += len(frames)
 
 
@@ -375,7 +380,9 @@ def count_neighbours(result: MovieResult, rows: numpy.ndarray, size: tuple[int, 
     )
 
 
-def _reasons(photons: numpy.ndarray, flags: numpy.ndarray, fitted: Mapping[str, numpy.ndarray]) -> numpy.ndarray:
+def _reasons(
+    photons: numpy.ndarray, flags: numpy.ndarray, fitted: Mapping[str, numpy.ndarray], has_annulus: bool
+) -> numpy.ndarray:
     """Why the library gave no number; infinite photons, of an infinite pixel or background, count as none."""
     counted = numpy.isfinite(photons)
     if counted.all():
@@ -383,7 +390,12 @@ def _reasons(photons: numpy.ndarray, flags: numpy.ndarray, fitted: Mapping[str, 
     all_finite = numpy.logical_and.reduce([numpy.isfinite(values) for values in fitted.values()] or [counted | True])
     in_data = (flags & lumicrop.Flag.DATA_NOT_FINITE) != 0
     masked = (flags & lumicrop.Flag.MASKED) != 0
-    words = numpy.select([counted, in_data, ~all_finite, masked], [0, _DATA_NAN, _PARAMETER_NAN, _MASKED], _NO_PSF)
+    no_background = ((flags & lumicrop.Flag.NO_BORDER) != 0) & has_annulus  # without a border it is 0
+    words = numpy.select(
+        [counted, in_data, ~all_finite, no_background, masked],
+        [0, _DATA_NAN, _PARAMETER_NAN, _NO_BACKGROUND, _MASKED],
+        _NO_PSF,
+    )
     return words.astype(numpy.uint8)
 
 

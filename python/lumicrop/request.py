@@ -31,6 +31,8 @@ class Request:
         Mean multiplication of electrons, read noise [e-], raw counts of a saturated pixel [ADU].
     aperture_px, aperture_y_px, aperture_theta_deg : float or None
         Semi-axes [px] along its own x and y axes, and angle [degrees], of ``method="aperture"``. Only the first: a radius.
+    annulus_inner_px, annulus_outer_px, neighbour_radius_px : float or None
+        Radii [px] of the ring of a background that is measured on one, and how near other detections may be to its pixels.
     offset_map, gain_map, read_variance_map, bad_pixels, background_map : str, pathlib.Path, array or None
         See `lumicrop.frame_maps.read_map`.
     background : float, str or None
@@ -71,6 +73,9 @@ class Request:
     aperture_px: float | None = None
     aperture_y_px: float | None = None
     aperture_theta_deg: float | None = None
+    annulus_inner_px: float | None = None
+    annulus_outer_px: float | None = None
+    neighbour_radius_px: float | None = None
     offset_map: Any = None
     gain_map: Any = None
     read_variance_map: Any = None

@@ -31,10 +31,11 @@ import numpy
 from .background_settings import background_kind, background_setting
 from .camera_settings import camera_settings
 from .input_error import InputError
-from .methods import DETAILS, METHODS, all_details, has_detail
+from .methods import ANNULI, DETAILS, METHODS, all_details, has_detail
 from .movies import Movie
+from .radius_settings import annulus_settings, aperture_settings
 from .request import Request
-from .setting import DEFAULT, UNUSED, Setting, first_said, number_text, one_of, option_of, positive
+from .setting import DEFAULT, UNUSED, Setting, first_said, number_text, one_of, positive
 from .sources import Statement
 from .tables import Table
 
@@ -70,6 +71,8 @@ class Settings:
         Value: raw counts [ADU].
     aperture_px, aperture_y_px, aperture_theta_deg : Setting
         Values: semi-axes [px] and angle [degrees] of the aperture. All but the first None: a circle.
+    annulus_inner_px, annulus_outer_px, neighbour_radius_px : Setting
+        Values: radii [px] of a background's ring, and how near other detections may be to its pixels. The last None: as the first.
     offset_map, gain_map, read_variance_map, bad_pixels, background_map : Setting
         Value: a `lumicrop.frame_maps.FrameMap`.
     details : Setting
@@ -91,6 +94,9 @@ class Settings:
     aperture_px: Setting
     aperture_y_px: Setting
     aperture_theta_deg: Setting
+    annulus_inner_px: Setting
+    annulus_outer_px: Setting
+    neighbour_radius_px: Setting
     offset_map: Setting
     gain_map: Setting
     read_variance_map: Setting
@@ -139,7 +145,8 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
     model = _model(request, table, pixel_nm.value) if of_psf else UNUSED
     sigma = _sigma(request, table, model.value) if model.value in ("isogauss", "gauss") else UNUSED
     background = background_setting(request, table, method.value)
-    aperture = _aperture(request, method.value)
+    aperture = aperture_settings(request, method.value)
+    annulus = annulus_settings(request, background.value)
     noise_matters = (
         METHODS[method.value].has_errors
         or background_kind(background.value) == "corrected_median"
@@ -161,24 +168,18 @@ def resolve(request: Request, movie: Movie, table: Table) -> Settings:
         spline=Setting(Path(request.spline), request.source_of("spline")) if model.value == "spline" else UNUSED,
         details=details,
         **aperture,
+        **annulus,
         **camera_settings(request, movie, stated, noise_matters=noise_matters),
     )
 
 
-def _aperture(request: Request, method: str) -> dict[str, Setting]:
-    """Semi-axes and angle, where the method has them."""
-    names = ("aperture_px", "aperture_y_px", "aperture_theta_deg")
-    said = {name: Setting(getattr(request, name), request.source_of(name)) for name in names}
-    given = [name for name in names if said[name].value is not None]
-    if not METHODS[method].has_aperture:
-        if given:
-            raise InputError(f"{option_of(given[0])} is for --method aperture, not {method}")
-        return dict.fromkeys(names, UNUSED)
-    if "aperture_px" not in given:
-        raise InputError("nobody states the aperture's radius: give --aperture-px")
-    for name in given[:2] if "aperture_y_px" in given else given[:1]:
-        positive(name, said[name])
-    return {name: said[name] if name in given else UNUSED for name in names}
+def has_position(settings: Settings) -> bool:
+    """Whether a run looks at the fitted positions, and not only at where the crops lie."""
+    return (
+        settings.model.value is not None
+        or METHODS[settings.method.value].has_aperture
+        or background_kind(settings.background.value) in ANNULI
+    )
 
 
 def _details(request: Request, method: str) -> Setting:

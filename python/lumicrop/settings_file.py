@@ -172,7 +172,7 @@ def _is_words(value: Any) -> bool:
 
 _NUMBERS = (
     "pixel_nm", "gain", "em_gain", "offset", "read_noise", "qe", "saturation", "aperture_px", "aperture_y_px",
-    "aperture_theta_deg", "sigma_nm", "background",
+    "aperture_theta_deg", "annulus_inner_px", "annulus_outer_px", "neighbour_radius_px", "sigma_nm", "background",
     "first_pixel_at",
 )  # fmt: skip
 _WORD = (lambda value: isinstance(value, str)), "a word"

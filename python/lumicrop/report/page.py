@@ -27,7 +27,7 @@ _FLAGS = {
     "PARAMETER_NAN": "a fitted value, such as the position or the width, is missing",
     "CENTRE_OUTSIDE": "the position lies outside the frame or the crop",
     "OUTSIDE_DOMAIN": "the crop reaches beyond the measured PSF, which counts as 0 there",
-    "NO_BORDER": "no border pixel is left to tell the background, which counts as 0",
+    "NO_BORDER": "no pixel is left to tell the background: of the border, it counts as 0; of an annulus, there are no photons",
     "ZERO_DENOMINATOR": "no part of the PSF falls on the crop: there is nothing to weight pixels by",
     "BAD_INDEX": "the movie does not have the frame",
     "NOT_CONVERGED": "the most likely photons were not found to a ten-thousandth of their error: the fit does not suit the crop",
