@@ -3,7 +3,7 @@
 
     scripts/cuda_code.py [--update] [LIBRARY]        (default: build/dev/src/liblumicrop.so)
 
-Fails with a list of what is wrong: an architecture of nvcc's all-major or the PTX of the newest is missing; a kernel is not
+Fails with a list of what is wrong: an architecture of nvcc's all-major (but Arm's own on x86-64) or the PTX of the newest is missing; a kernel is not
 there for every architecture; a kernel of ours uses local memory (a stack, spilled registers); a CUDA symbol is undefined; the
 library is larger than 40 MiB; it does not load, or does not say what it knows of the CUDA backend, where there is no driver.
 --update writes the table of registers and shared memory into docs/benchmarks.md. cuobjdump comes from PyPI (build/cuda-tools).
@@ -11,6 +11,7 @@ library is larger than 40 MiB; it does not load, or does not say what it knows o
 import argparse
 import ctypes
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "build/cuda-tools"
 PAGE = ROOT / "docs/benchmarks.md"
 BEGIN, END = "<!-- cuda-kernels begin -->", "<!-- cuda-kernels end -->"
+ARM_ONLY = {110}  # systems on a chip (cmake/cuda.cmake)
 LARGEST = 40 * 2**20  # bytes of the library
 CUB_KERNEL = re.compile(r"\b(cub|thrust)::")
 
@@ -43,6 +45,8 @@ def all_major():
     elf, ptx = (sorted(map(int, set(re.findall(rf"kind={kind},sm=(\d+)", plan)))) for kind in ("elf", "ptx"))
     if not elf or not ptx:
         sys.exit(f"nvcc does not say what all-major stands for:\n{plan}")
+    if platform.machine() == "x86_64":
+        elf = [sm for sm in elf if sm not in ARM_ONLY]
     return elf, ptx
 
 
