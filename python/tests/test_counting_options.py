@@ -21,13 +21,16 @@ DETAILS = tuple(methods.DETAILS)
 COMBINATIONS = [(method, kind) for method, how in methods.METHODS.items() for kind in how.backgrounds if kind != "map"]
 
 
-#: What a method cannot do without.
-NEEDED = {"aperture": {"aperture_px": 2.3, "aperture_y_px": 1.6, "aperture_theta_deg": 25.0}}
+def needed(method, kind=None):
+    """What a method and its background cannot do without."""
+    aperture = {"aperture_px": 2.3, "aperture_y_px": 1.6, "aperture_theta_deg": 25.0}
+    annulus = {"annulus_inner_px": 3.2, "annulus_outer_px": 5.5, "neighbour_radius_px": 2.5}
+    return (aperture if method == "aperture" else {}) | (annulus if kind in methods.ANNULI else {})
 
 
-def options_of(method):
+def options_of(method, kind=None):
     return [
-        str(each) for name, given in NEEDED.get(method, {}).items() for each in ("--" + name.replace("_", "-"), given)
+        str(each) for name, given in needed(method, kind).items() for each in ("--" + name.replace("_", "-"), given)
     ]
 
 
@@ -62,7 +65,7 @@ def test_there_is_one_list_of_methods_backgrounds_and_details():
 def test_the_list_says_which_backgrounds_the_library_takes(method, kind):
     channel = lumicrop.Channel(
         np.ones((1, 5, 5), "u2"), method=method, background=kind, pixel_nm=100, gain=1, qe=1, psf_sigma_nm=120,
-        background_map=np.ones((5, 5)) if kind == "map" else None, **NEEDED.get(method, {}),
+        background_map=np.ones((5, 5)) if kind == "map" else None, **needed(method, kind),
     )  # fmt: skip
     columns = {name: [0] for name in ("X0", "Y0", "frame", "x_fit", "y_fit", "os_fit")}
     try:
@@ -75,7 +78,7 @@ def test_the_list_says_which_backgrounds_the_library_takes(method, kind):
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_the_list_says_which_details_a_method_has(method, sample):
-    found, rows = counted_directly(sample, DETAILS, method=method, **NEEDED.get(method, {}))
+    found, rows = counted_directly(sample, DETAILS, method=method, **needed(method))
     for name in DETAILS:
         tells = not np.isnan(found[name][rows]).all()
         tells = found[name].any() if name == "iterations" else tells
@@ -90,11 +93,11 @@ def test_the_command_gives_what_one_call_gives(method, kind, sample, files):
     asked = [name for name in DETAILS if methods.has_detail(method, name)]
     command(
         "integrate", *files, "--method", method, "--background", kind.replace("_", "-"), "--size", SIZE, "--read-noise", 1.5,
-        "--saturation", 240, "--details", ",".join(asked), "--no-plot", *options_of(method),
+        "--saturation", 240, "--details", ",".join(asked), "--no-plot", *options_of(method, kind),
     )  # fmt: skip
     expected, _ = counted_directly(
         sample, ("photons", "background_photons", "flags", *asked), method=method, background=kind, read_noise=1.5, saturation=240,
-        **NEEDED.get(method, {}),
+        **needed(method, kind),
     )  # fmt: skip
     locs = written(files[0])
     np.testing.assert_array_equal(locs["lumicrop_photons"], expected["photons"])
@@ -113,6 +116,37 @@ def test_pieces_of_a_movie_give_what_one_call_gives(method, chunk_bytes, sample,
     expected, _ = counted_directly(sample, ("photons", "photons_sigma", "chi2"), method=method)
     for name, values in expected.items():
         np.testing.assert_array_equal(data[f"lumicrop_{name}"], values)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 24])
+def test_neighbours_are_those_of_the_frame_whatever_the_pieces(chunk_bytes, sample, files):
+    how = {"method": "optimal", "background": "annulus_mean", **needed("optimal", "annulus_mean")}
+    data = integrated(*files, size=SIZE, chunk_bytes=chunk_bytes, **how)
+    expected, rows = counted_directly(sample, ("photons", "background_photons"), **how)
+    np.testing.assert_array_equal(data["lumicrop_photons"], expected["photons"])
+    np.testing.assert_array_equal(data["lumicrop_background"], expected["background_photons"])
+    alone, _ = counted_directly(sample, ("background_photons",), **how | {"neighbour_radius_px": 0.0})
+    assert (alone["background_photons"][rows] != expected["background_photons"][rows]).any()
+
+
+def test_what_leaves_no_background_is_told(files):
+    annulus = {"annulus_inner_px": 3.0, "annulus_outer_px": 3.9, "neighbour_radius_px": 30.0}
+    data = integrated(*files, method="sum", background="annulus_mean", size=SIZE, **annulus)
+    crowded = data["lumicrop_reason"] == "no pixel left for the background"
+    assert crowded.any() and np.isnan(data["lumicrop_photons"][crowded]).all()
+    assert (data["lumicrop_flags"][crowded].to_numpy() & lumicrop.Flag.NO_BORDER).all()
+
+
+def test_mistakes_about_an_annulus_are_named(files):
+    ring = ("--annulus-inner-px", 4, "--annulus-outer-px", 6)
+    for given, error in (
+        (("--background", "annulus-mean"), "nobody states the annulus: give --annulus-inner-px"),
+        (ring, "--annulus-inner-px is for a --background of annulus-median, annulus-mean, annulus-clipped, not border_median"),
+        ((*ring, "--background", "annulus-mean", "--annulus-inner-px", 6), "is 6 and --annulus-outer-px 6: expected 0 <= inner < outer"),
+        ((*ring, "--background", "annulus-mean", "--neighbour-radius-px", -1), "--neighbour-radius-px is -1, expected 0"),
+        (("--annulus-inner-px", 4, "--annulus-outer-px", 60, "--background", "annulus-mean"), "annulus larger than the frame"),
+    ):
+        assert error in refused("integrate", *files, "--method", "sum", "--size", SIZE, "--no-plot", *given), given
 
 
 def test_a_number_is_a_known_background_of_every_method_that_takes_one(sample, files):
@@ -163,7 +197,7 @@ def test_what_sum_and_filter_write_is_not_changed_by_asking_for_nothing(sample, 
 
 def test_all_details_are_those_that_the_method_tells(files):
     for method in methods.METHODS:
-        data = integrated(*files, method=method, size=SIZE, details="all", **NEEDED.get(method, {}))
+        data = integrated(*files, method=method, size=SIZE, details="all", **needed(method))
         names = {name.removeprefix("lumicrop_") for name in data} & set(DETAILS)
         expected = {name for name in DETAILS if methods.has_detail(method, name)}
         assert names == (expected - {"enclosed", "photons_total"} if not methods.METHODS[method].has_psf else expected)
@@ -297,7 +331,7 @@ def test_inspect_shows_what_would_be_used(files):
     [
         (("--method", "joint", "--background", 20), "--background is 20, expected fitted for --method joint"),
         (("--method", "joint", "--background", "column"), "--background is column, expected fitted for --method joint"),
-        (("--background", "fitted"), "--background is fitted, expected column, border_median, corrected_median or map for --method filter"),
+        (("--background", "fitted"), "--background is fitted, expected column, border_median, corrected_median, map, annulus_median, annulus_mean or annulus_clipped for --method filter"),
         (("--background", "map"), "--background map needs the map: --background-map FILE"),
         (("--background", "nan"), "--background is nan, expected a finite number"),
         (("--em-gain", 0.5), "--em-gain is 0.5, expected a finite number of at least 1"),
