@@ -18,6 +18,7 @@ const EstimateKind by_column = {LUMICROP_APERTURE, LUMICROP_BACKGROUND_COLUMN};
 class ApertureProperties : public test::FlagCases
 {
 protected:
+    static int64_t some() { return test::takes_less(GetParam()) ? 8 : 40; }
     static double out(const test::Outputs& outputs, Out which, size_t i)
     {
         return outputs.columns[static_cast<size_t>(which)][i];
@@ -35,7 +36,7 @@ protected:
 /// What a pixel beside the aperture holds changes no bit of any column, but where it is one that the background was measured on.
 TEST_P(ApertureProperties, PixelsBesideItAreNotLookedAt)
 {
-    const int64_t n = test::takes_less(GetParam()) ? 8 : 40;
+    const int64_t n = some();
     uint64_t seed = 13000;
     int64_t changed = 0;
     for (const EstimateKind& kind : test::estimate_kinds())
@@ -70,7 +71,7 @@ TEST_P(ApertureProperties, PixelsBesideItAreNotLookedAt)
 /// An aperture over the whole crop is the sum, errors and all, but for the flag that says that it reaches beyond.
 TEST_P(ApertureProperties, OverTheWholeCropItIsTheSum)
 {
-    const int64_t n = test::takes_less(GetParam()) ? 8 : 40;
+    const int64_t n = some();
     uint64_t seed = 13100;
     for (const EstimateKind& kind : test::estimate_kinds())
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64})
@@ -109,7 +110,7 @@ TEST_P(ApertureProperties, TurnsThatChangeNothingChangeNothing)
 {
     for (uint64_t seed = 13200; seed < 13206; ++seed) {
         Job job = test::photometry_plain_job(by_column, LUMICROP_ISOGAUSS, seed % 2 == 0 ? LUMICROP_F64 : LUMICROP_U16, 11,
-                                             11, 40, seed, LUMICROP_GIVEN, LUMICROP_PADDING_NONE);
+                                             11, some(), seed, LUMICROP_GIVEN, LUMICROP_PADDING_NONE);
         const auto differs = [&](double x, std::optional<double> y, std::optional<double> theta) {
             Job other = job;
             other.channels[0].aperture_x_px = x;
@@ -170,7 +171,7 @@ TEST_P(ApertureProperties, APositionFromTheCornerIsHalfAPixelMore)
 {
     for (uint64_t seed = 13400; seed < 13406; ++seed) {
         Job centre = test::photometry_plain_job(by_column, LUMICROP_ISOGAUSS, seed % 2 == 0 ? LUMICROP_F64 : LUMICROP_U16, 9,
-                                                9, 40, seed, LUMICROP_GATHERED);
+                                                9, some(), seed, LUMICROP_GATHERED);
         centre.x_fit->dtype = centre.y_fit->dtype = LUMICROP_F64;
         Job corner = centre;
         corner.origin = LUMICROP_PIXEL_CORNER;

@@ -105,7 +105,8 @@ TEST_P(PhotometryProperties, ADetectionHasTheSameBitsAtAnyPlaceOfAnyBatch)
 {
     const test::Context context = test::make_context(GetParam(), 2);
     for (lumicrop_source source : {LUMICROP_GIVEN, LUMICROP_GATHERED})
-        for (const Job& job : jobs_of_every_estimate(53, source)) {
+        for (Job& job : jobs_of_every_estimate(53, source)) {
+            job.channels[0].neighbour_radius_px = 0; // else the others of its frame matter
             test::Outputs whole;
             if (!run(context.get(), job, whole)) return;
             test::Chance chance(99, static_cast<uint64_t>(job.channels[0].width));

@@ -11,7 +11,7 @@ namespace {
 
 using test::number_from;
 
-constexpr uint64_t full_jobs = 850;     // every pair of levels several times
+constexpr uint64_t full_jobs = 1600;    // every pair of levels several times
 constexpr uint64_t emulated_jobs = 100; // where kernels are interpreted
 constexpr int pairs_at_least = 3;
 

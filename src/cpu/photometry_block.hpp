@@ -194,7 +194,7 @@ private:
             const bool nowhere = !kWhole && (column_[lane] != column_[lane] || row_[lane] != row_[lane]);
             if ((known.value != known.value && (no_border_ >> lane & 1) == 0) || nowhere)
                 outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
-            if (nowhere || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
+            if (nowhere || known.value != known.value || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
                 outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
         }
     }

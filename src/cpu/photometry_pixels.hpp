@@ -416,7 +416,7 @@ protected:
             if (!on_border && on_annulus_[at] == 0) continue;
             Real one = part(at);
             if (some_left_out_) one = select(mask_of<Real>(left_out_[at]), Real(0), one);
-            if (channel_.method == Method::filter && some_padded_ != 0)
+            if (on_border && channel_.method == Method::filter && some_padded_ != 0)
                 one = select(mask_of<Real>(padded_[at]), Real(0), one);
             if (!on_border) one = select(mask_of<Real>(on_annulus_[at]), one, Real(0));
             sum = sum + select(raw_[at] == raw_[at], one, Real(0));

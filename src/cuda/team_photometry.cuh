@@ -336,9 +336,10 @@ private:
                        math::certainty_of_sum({sums.electrons, sums.pixels, sums.squared, sums.squared_variance}, measured,
                                               counting_.excess, level_.known));
         const bool nowhere = !kWhole && given_.centre.is_nan();
-        if ((level_.known.value != level_.known.value && !no_border_) || nowhere)
-            outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
-        if (nowhere || (sums.pixels == 0 && some_masked_)) outcome.electrons = outcome.photons_sigma = math::not_a_number();
+        const bool no_level = level_.known.value != level_.known.value;
+        if ((no_level && !no_border_) || nowhere) outcome.flags |= LUMICROP_FLAG_PARAMETER_NAN;
+        if (nowhere || no_level || (sums.pixels == 0 && some_masked_))
+            outcome.electrons = outcome.photons_sigma = math::not_a_number();
         return outcome;
     }
 

@@ -55,6 +55,7 @@ struct ChannelInput
     double camera_offset = 0;
     std::optional<double> psf_sigma_nm, psf_sigma_x_nm, psf_sigma_y_nm, psf_theta_deg;
     std::optional<double> aperture_x_px, aperture_y_px, aperture_theta_deg;
+    std::optional<double> annulus_inner_px, annulus_outer_px, neighbour_radius_px;
     std::shared_ptr<const SplineInput> spline;
     lumicrop_background background = LUMICROP_BACKGROUND_DEFAULT;
     double em_gain = 1;
@@ -70,7 +71,15 @@ struct ChannelInput
         return source == LUMICROP_GIVEN ? LUMICROP_PADDING_ZEROS : LUMICROP_PADDING_GEOMETRY;
     }
     bool needs_whole_origins() const { return source == LUMICROP_GATHERED || rule() == LUMICROP_PADDING_GEOMETRY; }
-    bool needs_origins() const { return needs_whole_origins() || method == LUMICROP_FILTER || method == LUMICROP_APERTURE; }
+    bool needs_origins() const
+    {
+        return needs_whole_origins() || method == LUMICROP_FILTER || method == LUMICROP_APERTURE || has_annulus();
+    }
+    bool has_annulus() const
+    {
+        return background == LUMICROP_BACKGROUND_ANNULUS_MEDIAN || background == LUMICROP_BACKGROUND_ANNULUS_MEAN ||
+               background == LUMICROP_BACKGROUND_ANNULUS_CLIPPED;
+    }
     bool has_maps() const { return offset_map || gain_map || read_variance_map || bad_pixels || background_map; }
     lumicrop_background subtracted() const
     {

@@ -13,7 +13,8 @@ const std::vector<EstimateKind>& estimate_kinds()
              {LUMICROP_SUM, LUMICROP_FILTER, LUMICROP_JOINT, LUMICROP_OPTIMAL, LUMICROP_MLE, LUMICROP_APERTURE})
             for (lumicrop_background background :
                  {LUMICROP_BACKGROUND_BORDER_MEDIAN, LUMICROP_BACKGROUND_CORRECTED_MEDIAN, LUMICROP_BACKGROUND_COLUMN,
-                  LUMICROP_BACKGROUND_MAP, LUMICROP_BACKGROUND_FITTED}) {
+                  LUMICROP_BACKGROUND_MAP, LUMICROP_BACKGROUND_FITTED, LUMICROP_BACKGROUND_ANNULUS_MEDIAN,
+                  LUMICROP_BACKGROUND_ANNULUS_MEAN, LUMICROP_BACKGROUND_ANNULUS_CLIPPED}) {
                 const bool fits = background == LUMICROP_BACKGROUND_FITTED;
                 const bool may_fit = method == LUMICROP_JOINT || method == LUMICROP_OPTIMAL || method == LUMICROP_MLE;
                 if (fits ? may_fit : method != LUMICROP_JOINT) all.push_back({method, background});
@@ -46,7 +47,8 @@ std::string level_name(Factor factor, int level)
     case Factor::dtype: return name_of(static_cast<lumicrop_dtype>(LUMICROP_U8 + level));
     case Factor::estimate: {
         const char* const methods[] = {"sum", "filter", "joint", "optimal", "mle", "aperture"};
-        const char* const backgrounds[] = {"median", "corrected", "column", "map", "fitted"};
+        const char* const backgrounds[] = {"median", "corrected",      "column",       "map",
+                                           "fitted", "annulus_median", "annulus_mean", "annulus_clipped"};
         const EstimateKind& kind = estimate_kinds()[static_cast<size_t>(level)];
         return std::string(methods[kind.method - 1]) + "/" + backgrounds[kind.background - 1];
     }
@@ -103,10 +105,10 @@ void PairCoverage::print(std::ostream& out) const
             out << std::setw(10) << (b > a ? std::to_string(least) : std::string());
         }
     }
-    out << "\nChannels by estimate and dtype\n" << std::setw(20) << "";
+    out << "\nChannels by estimate and dtype\n" << std::setw(26) << "";
     for (int j = 0; j < 7; ++j) out << std::setw(6) << level_name(Factor::dtype, j);
     for (int i = 0; i < levels_of(Factor::estimate); ++i) {
-        out << '\n' << std::setw(20) << level_name(Factor::estimate, i);
+        out << '\n' << std::setw(26) << level_name(Factor::estimate, i);
         for (int j = 0; j < 7; ++j) out << std::setw(6) << count(0, j, 1, i);
     }
     out << std::endl;

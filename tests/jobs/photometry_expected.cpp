@@ -1,6 +1,7 @@
 #include "photometry_expected.hpp"
 
 #include "expected.hpp"
+#include "surroundings.hpp"
 
 #include <gtest/gtest.h>
 
@@ -77,6 +78,7 @@ oracle::Question question_of(const Job& job, const Place& place, int64_t i)
         question.aperture = ellipse_of(job, channel, i);
         question.aperture_rounding = ellipse_rounding(job, channel, i);
     }
+    if (channel.has_annulus()) question.around = surroundings_of(job, place, i);
     if (!channel.adds_up() || fraction) {
         question.psf = psf_of(job, channel, i);
         const oracle::Psf& psf = *question.psf;

@@ -97,6 +97,22 @@ void choose_aperture(Chance& chance, ChannelInput& channel)
             chance.happens(0.4) ? 90 * static_cast<double>(chance.whole(-4, 4)) : chance.between(-200, 200);
 }
 
+/// Rings of all sizes, also such that hold few pixels or none, that reach beyond the crop, and whose pixels others hide.
+void choose_annulus(Chance& chance, ChannelInput& channel)
+{
+    const double half_frame = 0.5 * static_cast<double>(std::min(channel.frame_height, channel.frame_width));
+    double outer = chance.happens(0.3) ? chance.between(0.5, 2) : chance.between(2, 14);
+    if (channel.needs_whole_origins()) outer = std::min(outer, half_frame);
+    if (outer >= 1 && chance.happens(0.2)) outer = std::floor(outer);
+    double inner = chance.happens(0.2) ? 0 : outer * chance.between(0, 0.95);
+    if (inner >= 1 && chance.happens(0.2)) inner = std::floor(inner);
+    if (channel.source == LUMICROP_GIVEN) // which no ring may lie around
+        inner = std::min(inner, 0.49 * std::hypot(static_cast<double>(channel.height), static_cast<double>(channel.width)));
+    channel.annulus_inner_px = inner;
+    channel.annulus_outer_px = outer;
+    channel.neighbour_radius_px = chance.one_of({std::nan(""), 0.0, chance.between(0.2, 2), chance.between(2, 8)});
+}
+
 /// Where crops lie. Those that the maps must cover lie inside.
 void place(Chance& chance, const ChannelInput& channel, Rows& rows)
 {
@@ -189,8 +205,9 @@ ChannelInput made_channel(Chance& chance, const ChannelSettings& settings, Rows&
     channel.n = settings.n;
     choose_camera(chance, channel);
     channel.n_frames = chance.whole(1, 3);
-    channel.map_height = channel.height + chance.whole(0, 14);
-    channel.map_width = channel.width + chance.whole(0, 14);
+    const int64_t margin = channel.has_annulus() ? 36 : 14;
+    channel.map_height = channel.height + chance.whole(0, margin);
+    channel.map_width = channel.width + chance.whole(0, margin);
     if (channel.needs_whole_origins()) {
         channel.frame_height = channel.map_height;
         channel.frame_width = channel.map_width;
@@ -199,6 +216,7 @@ ChannelInput made_channel(Chance& chance, const ChannelSettings& settings, Rows&
     channel.psf_sigma_x_nm = chance.between(90, 180);
     channel.psf_sigma_y_nm = chance.between(90, 180);
     if (channel.method == LUMICROP_APERTURE) choose_aperture(chance, channel);
+    if (channel.has_annulus()) choose_annulus(chance, channel);
     if (channel.model == LUMICROP_SPLINE) channel.spline = random_spline(chance, channel);
     const double background =
         channel.dtype == LUMICROP_U8 ? chance.one_of({2.0, 15.0}) : chance.one_of({0.3, 2.0, 15.0, 120.0});
@@ -304,7 +322,7 @@ PhotometryJob photometry_job(uint64_t seed, uint64_t number)
     const int64_t n_channels = channels_of(seed, number);
     for (int64_t k = 0; k < n_channels; ++k, ++slot) {
         const auto kinds = static_cast<uint64_t>(estimate_kinds().size());
-        // 7 and 23 have no common factor: dtype and estimate count through all their pairs.
+        // 7 and 38 have no common factor: dtype and estimate count through all their pairs.
         const auto dtype = static_cast<int>(slot % 7);
         const auto estimate = static_cast<int>(slot % kinds);
         const int model = static_cast<int>(chance.whole(0, 2));

@@ -148,6 +148,9 @@ LaidOut::LaidOut(const Job& job, const Placement& placement) : placement_(placem
         if (input.aperture_x_px) channel.aperture_x_px = *input.aperture_x_px;
         if (input.aperture_y_px) channel.aperture_y_px = *input.aperture_y_px;
         if (input.aperture_theta_deg) channel.aperture_theta_deg = *input.aperture_theta_deg;
+        if (input.annulus_inner_px) channel.annulus_inner_px = *input.annulus_inner_px;
+        if (input.annulus_outer_px) channel.annulus_outer_px = *input.annulus_outer_px;
+        if (input.neighbour_radius_px) channel.neighbour_radius_px = *input.neighbour_radius_px;
         channel.background = input.background;
         channel.em_gain = input.em_gain;
         channel.read_noise = input.read_noise;

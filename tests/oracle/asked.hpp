@@ -95,25 +95,30 @@ private:
 
     void classify() { padding_ = padding_of(q_.crop, q_.padding); }
 
-    Real gain(size_t i) const { return Real(q_.sensor.gain[i]) / q_.sensor.em_gain; }
-
     /// d = (raw - offset) gain / G. Where all pixels share offset and gain, the level can be taken off before anything is rounded (SPEC 4);
     /// where a map says otherwise, each of raw count, offset, gain and what they make is rounded once.
     void find_electrons()
     {
-        const bool by_maps = q_.sensor.offset_differs || q_.sensor.gain_differs;
         for (size_t i = 0; i < n(); ++i) {
-            const Real d = (Real(q_.crop.raw[i]) - q_.sensor.offset[i]) * gain(i);
-            electrons_.push_back(d);
-            const Real raw = std::abs(Real(q_.crop.raw[i])) + std::abs(Real(q_.sensor.offset[i]));
-            const Real rounding =
-                by_maps ? epsilon() * ((q_.sensor.offset_differs ? std::abs(Real(q_.sensor.offset[i])) : 0) * gain(i) +
-                                       4 * std::abs(d))
-                        : 0;
-            slack_.push_back(rounding + std::ldexp(raw, is_single() ? -48 : -52) * gain(i));
+            const Electrons d = electrons(q_.crop.raw[i], q_.sensor.offset[i], q_.sensor.gain[i]);
+            electrons_.push_back(d.value);
+            slack_.push_back(d.slack);
             read_.push_back(Real(q_.sensor.read_variance[i]) / (Real(q_.sensor.em_gain) * q_.sensor.em_gain));
         }
     }
+    struct Electrons
+    {
+        Real value, slack; ///< d, and what rounding may do to it
+    };
+    Electrons electrons(Real raw, Real offset, Real gain) const
+    {
+        const Real per_count = gain / q_.sensor.em_gain;
+        const Real d = (raw - offset) * per_count;
+        const Real rounded_offset = q_.sensor.offset_differs ? std::abs(offset) : 0;
+        const Real rounding = has_uneven_pixels() ? epsilon() * (rounded_offset * per_count + 4 * std::abs(d)) : 0;
+        return {d, rounding + std::ldexp(std::abs(raw) + std::abs(offset), is_single() ? -48 : -52) * per_count};
+    }
+    bool has_uneven_pixels() const { return q_.sensor.offset_differs || q_.sensor.gain_differs; }
 
     // -- background --------------------------------------------------------------------------------------------------
 
@@ -126,7 +131,9 @@ private:
             known_.bound = std::ldexp(std::abs(known_.value), -46);
             return;
         case Background::map: return;
-        default: measure();
+        case Background::border_median:
+        case Background::corrected_median: measure(); return;
+        default: measure_annulus();
         }
     }
 
@@ -137,6 +144,8 @@ private:
 
     void measure();
     void correct(const std::vector<Real>& values, Real reading);
+    void measure_annulus();
+    void keep_variance(Real pixel, Real count, Real times);
 
     // -- PSF ---------------------------------------------------------------------------------------------------------
 
@@ -161,6 +170,7 @@ private:
     void find_fraction();
     void judge();
     void judge_aperture();
+    void judge_centre(Real x, Real y);
 
     const Question& q_;
     std::vector<char> padding_, ring_;
@@ -173,7 +183,8 @@ private:
     LightFit fit_;
     Photometry out_;
     Real excess_ = 1, psf_sum_ = 0, psf_terms_ = 0, psf_moves_ = 0;
-    bool no_border_ = false, bad_pixel_ = false, no_denominator_ = false, denominator_open_ = false;
+    bool no_border_ = false, maybe_no_border_ = false, bad_pixel_ = false, no_denominator_ = false,
+         denominator_open_ = false;
     bool far_centre_ = false;
     bool maybe_bad_ = false;     ///< a pixel that is not finite lies where rounding decides whether the aperture touches it
     bool maybe_touches_ = false; ///< a pixel that counts lies there

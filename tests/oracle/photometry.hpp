@@ -10,7 +10,16 @@
 namespace oracle {
 
 enum class Method { sum, filter, joint, optimal, mle, aperture };
-enum class Background { border_median, corrected_median, column, map, fitted };
+enum class Background {
+    border_median,
+    corrected_median,
+    column,
+    map,
+    fitted,
+    annulus_median,
+    annulus_mean,
+    annulus_clipped
+};
 
 /// The camera as the crop's pixels see it. Beyond a map there is nothing: NaN, which masks.
 struct Sensor
@@ -28,6 +37,21 @@ struct Sensor
     double scalar_gain = 1; ///< NaN where a map tells it
 };
 
+/// A pixel that an annulus holds and nothing hides.
+struct RingPixel
+{
+    double raw = 0, offset = 0, gain = 1, read_variance = 0; ///< as of the crop's pixels
+    int64_t in_crop = -1;                                    ///< which pixel of the crop; -1: none
+    bool sure = true; ///< false: that it is held, or not hidden, hangs on the last digits
+};
+
+/// What an annulus is measured on.
+struct Surroundings
+{
+    std::vector<RingPixel> pixels;
+    double x = 0, y = 0; ///< of the position, from the centre of the crop's first pixel [px]
+};
+
 /// One detection as it is asked for.
 struct Question
 {
@@ -38,8 +62,9 @@ struct Question
     Sensor sensor;
     std::optional<Psf> psf; ///< SUM, APERTURE: where the fraction enclosed is asked for
     std::optional<Ellipse> aperture;
-    double aperture_rounding = 0; ///< how far one rounding of the position may move the aperture [px]
-    double os_fit = 0;            ///< COLUMN
+    std::optional<Surroundings> around; ///< ANNULUS_*
+    double aperture_rounding = 0;       ///< how far one rounding of the position may move the aperture [px]
+    double os_fit = 0;                  ///< COLUMN
     bool shape_is_nan = false;
     Precision precision = Precision::single_;
     double position_rounding = 0; ///< above 0: how far one rounding may move the PSF [nm]; results may move with it

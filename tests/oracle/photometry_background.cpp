@@ -36,10 +36,16 @@ void Asked::measure()
     reading /= count;
     if (q_.background == Background::corrected_median) correct(values, reading);
     const Real pixel = std::max(excess_ * known_.value + reading, excess_ * LightFit::least_mean);
-    known_.variance = pi / 2 * pixel / count;
-    known_.variance_bound = pi / 2 * (excess_ * known_.bound + step(q_.precision) * pixel) / count;
+    keep_variance(pixel, count, pi / 2);
+}
+
+/// Of a background measured on `count` pixels of that variance, by the mean or by what varies `times` as much.
+void Asked::keep_variance(Real pixel, Real count, Real times)
+{
+    known_.variance = times * pixel / count;
+    known_.variance_bound = times * (excess_ * known_.bound + step(q_.precision) * pixel) / count;
     known_.covariance = pixel / count;
-    known_.pixels = count * 2 / pi;
+    known_.pixels = count / times;
 }
 
 /// skewed_median.hpp: the median of grouped counts, and from there to the mean by the third cumulant, third / (6 variance) above it, less what
@@ -99,8 +105,8 @@ void Asked::set_background()
     }
     out_.background = {photons.value * per_photon, photons.bound * per_photon, photons.open || q_.sensor.gain_differs};
     out_.background_sigma = root_of({known_.variance, known_.variance_bound, known_.open}, 1 / Real(q_.sensor.qe));
-    if (no_border_) out_.background_sigma = unknown();
-    out_.background_pixels = {known_.pixels, std::ldexp(known_.pixels, -40), false};
+    if (known_.pixels == 0) out_.background_sigma = unknown();
+    out_.background_pixels = {known_.pixels, std::ldexp(known_.pixels, -40), known_.open && q_.around};
     if (known_.pixels == INFINITY) out_.background_pixels = exactly(INFINITY);
 }
 

@@ -10,9 +10,9 @@ namespace oracle {
 namespace {
 
 /// How far a position lies beyond the outer edges of pixels; negative within.
-Real beyond(double mu, double pixel, int64_t count)
+Real beyond(Real mu, Real pixel, int64_t count)
 {
-    return std::max(-Real(pixel) / 2 - mu, mu - (Real(count) - Real(0.5)) * pixel);
+    return std::max(-pixel / 2 - mu, mu - (Real(count) - Real(0.5)) * pixel);
 }
 
 } // namespace
@@ -26,10 +26,16 @@ void Asked::judge_aperture()
     }
     if (missing_ > Real(1e-9)) out_.flags |= LUMICROP_FLAG_TRUNCATED;
     if (missing_ > Real(1e-13) && missing_ < Real(1e-7)) out_.undecided |= LUMICROP_FLAG_TRUNCATED;
-    const Real away_x = beyond(q_.aperture->x, 1, q_.crop.width);
-    const Real away_y = beyond(q_.aperture->y, 1, q_.crop.height);
+    judge_centre(q_.aperture->x, q_.aperture->y);
+}
+
+/// Of a position in pixels.
+void Asked::judge_centre(Real x, Real y)
+{
+    const Real away_x = beyond(x, 1, q_.crop.width);
+    const Real away_y = beyond(y, 1, q_.crop.height);
     if (std::max(away_x, away_y) > 0) out_.flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
-    if (std::min(std::abs(away_x), std::abs(away_y)) < Real(1e-9)) out_.undecided |= LUMICROP_FLAG_CENTRE_OUTSIDE;
+    if (!(std::min(std::abs(away_x), std::abs(away_y)) >= Real(1e-9))) out_.undecided |= LUMICROP_FLAG_CENTRE_OUTSIDE;
 }
 
 void Asked::judge()
@@ -68,12 +74,20 @@ void Asked::judge()
     if (bad_pixel_) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
     if (maybe_bad_) out_.undecided |= LUMICROP_FLAG_DATA_NOT_FINITE;
     if (no_border_) flags |= LUMICROP_FLAG_NO_BORDER;
-    const bool parameter_is_nan = std::isnan(known_.value) || (!adds_up() && q_.shape_is_nan) || !has_position();
+    if (maybe_no_border_) out_.undecided |= LUMICROP_FLAG_NO_BORDER;
+    const bool background_is_nan = std::isnan(known_.value);
+    const bool parameter_is_nan = (background_is_nan && !no_border_) || (!adds_up() && q_.shape_is_nan) || !has_position();
     if (parameter_is_nan) flags |= LUMICROP_FLAG_PARAMETER_NAN;
+    if (q_.method == Method::sum && q_.around) judge_centre(q_.around->x, q_.around->y);
     if (!q_.psf) return;
-    if (adds_up() && q_.shape_is_nan && has_position()) out_.undecided |= LUMICROP_FLAG_PARAMETER_NAN;
+    if (adds_up() && q_.shape_is_nan && has_position() && !(q_.around && parameter_is_nan))
+        out_.undecided |= LUMICROP_FLAG_PARAMETER_NAN;
     if (q_.aperture) { // whose own position counts
         out_.undecided |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
+        return;
+    }
+    if (q_.method == Method::sum) { // the header names these flags where the PSF counts
+        out_.undecided |= LUMICROP_FLAG_OUTSIDE_DOMAIN | (q_.around ? 0 : LUMICROP_FLAG_CENTRE_OUTSIDE);
         return;
     }
     const Real away_x = beyond(q_.psf->mux, q_.psf->pixel_x, q_.crop.width);
@@ -85,13 +99,11 @@ void Asked::judge()
     if (outside_open && !outside) out_.undecided |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
     if (q_.shape_is_nan)
         out_.undecided |= LUMICROP_FLAG_CENTRE_OUTSIDE | LUMICROP_FLAG_OUTSIDE_DOMAIN | LUMICROP_FLAG_ZERO_DENOMINATOR;
-    if (q_.method == Method::sum) { // the header names these flags where the PSF counts
-        out_.undecided |= LUMICROP_FLAG_CENTRE_OUTSIDE | LUMICROP_FLAG_OUTSIDE_DOMAIN;
-        return;
-    }
     if (no_denominator_) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
     if (denominator_open_) out_.undecided |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-    if (parameter_is_nan || bad_pixel_ || no_denominator_) {
+    const bool background_is_open = q_.around && known_.open;
+    if (background_is_open && q_.method == Method::mle) out_.most_iterations = 10;
+    if (parameter_is_nan || background_is_nan || background_is_open || bad_pixel_ || no_denominator_) {
         out_.undecided |= LUMICROP_FLAG_NOT_CONVERGED;
         out_.least_iterations = 0;
     }

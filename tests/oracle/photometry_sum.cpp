@@ -74,10 +74,12 @@ void Asked::add_up()
                     relative_known * variance_terms + square_terms + by_whole,
                 open};
     if (!(variance > value.bound) || bad_pixel_ || no_border_) value.open = true;
-    out_.photons_sigma = unknown_sum ? exactly(nan_) : root_of(value, 1 / Real(q_.sensor.qe));
-    if (fit_.pixels.empty() && !unknown_sum) out_.photons_sigma = unknown();
+    const bool unknown_annulus = q_.around && std::isnan(known_.value);
+    const bool unknown_error = unknown_sum || unknown_annulus;
+    out_.photons_sigma = unknown_error ? exactly(nan_) : root_of(value, 1 / Real(q_.sensor.qe));
+    if (fit_.pixels.empty() && !unknown_error) out_.photons_sigma = unknown();
     for (Value* none : {&out_.psf_sum, &out_.denominator, &out_.chi2, &out_.log_likelihood_ratio}) *none = exactly(nan_);
-    if (std::isnan(known_.value)) out_.photons = {nan_, 0, fit_.pixels.empty() && !unknown_sum};
+    if (std::isnan(known_.value)) out_.photons = {nan_, 0, fit_.pixels.empty() && !unknown_error};
 }
 
 void Asked::find_fraction()
