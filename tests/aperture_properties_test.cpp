@@ -41,7 +41,8 @@ TEST_P(ApertureProperties, PixelsBesideItAreNotLookedAt)
     int64_t changed = 0;
     for (const EstimateKind& kind : test::estimate_kinds())
         for (lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_F64, LUMICROP_U16, LUMICROP_I32}) {
-            if (kind.method != LUMICROP_APERTURE) continue;
+            if (kind.method != LUMICROP_APERTURE || kind.background > LUMICROP_BACKGROUND_FITTED)
+                continue; // rings lie beside it
             const Job job = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3),
                                                        dtype, 11, 11, n, seed, LUMICROP_GIVEN, LUMICROP_PADDING_NONE,
                                                        seed % 2 == 0 ? Maps::none : Maps::read_variance);
