@@ -1,6 +1,7 @@
 // Working memory from the caller: enough by what lumicrop_workspace_bytes says, refused below, in a graph and outside.
 #include "jobs/kernel_jobs.hpp"
 #include "jobs/labelled_job.hpp"
+#include "jobs/photometry_job.hpp"
 #include "jobs/run_job.hpp"
 #include "support/cuda_test.hpp"
 
@@ -44,6 +45,15 @@ std::vector<test::Job> labelled_jobs()
                                             static_cast<uint64_t>(side)));
         jobs.push_back(test::labelled_job(parts, LUMICROP_U64, 5));
     }
+    std::vector<test::Job> rings; // neighbours are sought among those of one label
+    for (int64_t side : {7, 12, 20}) {
+        rings.push_back(test::photometry_plain_job({LUMICROP_MLE, LUMICROP_BACKGROUND_ANNULUS_MEAN}, LUMICROP_ISOGAUSS,
+                                                   LUMICROP_U16, side, side, 37, static_cast<uint64_t>(side)));
+        for (test::Column test::Job::*width : {&test::Job::sigma_fit, &test::Job::sigma_x_fit, &test::Job::sigma_y_fit,
+                                               &test::Job::sigma_angle}) // which such a job may do without
+            if (!(rings.back().*width)) rings.back().*width = test::column(std::vector<double>(37, 130));
+    }
+    jobs.push_back(test::labelled_job(rings, LUMICROP_U8, 6));
     const std::vector<test::Job> plain = test::kernel_jobs(30, 77, LUMICROP_GIVEN);
     jobs.insert(jobs.end(), plain.begin(), plain.end());
     return jobs;
