@@ -289,8 +289,8 @@ enum {
     LUMICROP_BACKGROUND_FITTED = 5,        /**< fitted together with the photons. JOINT (which has no other), OPTIMAL, MLE */
     LUMICROP_BACKGROUND_ANNULUS_MEDIAN = 6, /**< median of the pixels whose centres lie annulus_inner_px to annulus_outer_px from the fitted
                                                 position, in the frame (GATHERED) or in the crop (GIVEN), and neighbour_radius_px or more from
-                                                other detections of the channel in the same frame. Masked, non-finite and padding pixels are
-                                                left out */
+                                                other detections of the channel in the same frame. Masked and non-finite pixels are left out,
+                                                and of GIVEN crops padding */
     LUMICROP_BACKGROUND_ANNULUS_MEAN = 7,  /**< the mean of the same pixels */
     LUMICROP_BACKGROUND_ANNULUS_CLIPPED = 8 /**< their mean without those further than 3 standard deviations from the median, sought up to 5
                                                 times */
@@ -328,7 +328,7 @@ typedef struct lumicrop_channel {
     int64_t crop_width;           /**< GATHERED: columns of a crop, above 0; GIVEN: default 0, taken from the stack */
     int64_t frame_height;         /**< GIVEN with GEOMETRY: rows of the frame the crops were cut from; default 0, unknown */
     int64_t frame_width;          /**< GIVEN with GEOMETRY: columns of that frame; default 0, unknown */
-    double pixel_y_nm;            /**< pixel height [nm], finite, above 0; SUM does not use it and accepts NaN */
+    double pixel_y_nm;            /**< pixel height [nm], finite, above 0; SUM without an annulus does not use it and accepts NaN */
     double pixel_x_nm;            /**< pixel width [nm], likewise */
     double gain;                  /**< [e-/ADU], finite, above 0 */
     double qe;                    /**< quantum efficiency, finite, above 0 */
@@ -353,7 +353,7 @@ typedef struct lumicrop_channel {
     double aperture_x_px;         /**< APERTURE: semi-axis along its own x axis [px]; finite, above 0 */
     double aperture_y_px;         /**< APERTURE: semi-axis along its own y axis [px]; default NaN, a circle */
     double aperture_theta_deg;    /**< APERTURE: its angle [degrees], which turns as that of GAUSS; default 0 */
-    double annulus_inner_px;      /**< ANNULUS_MEDIAN, _MEAN, _CLIPPED: inner radius [px], 0 or more */
+    double annulus_inner_px;      /**< ANNULUS_MEDIAN, _MEAN, _CLIPPED: inner radius [px], 0 or more; GIVEN: below half of the crop's diagonal */
     double annulus_outer_px;      /**< likewise: outer radius [px], above the inner one, at most 100 and half of the frame */
     double neighbour_radius_px;   /**< likewise: pixels nearer than this to another detection are left out [px], at most 100; default NaN, the
                                        inner radius; 0, none are */
@@ -380,11 +380,12 @@ typedef struct lumicrop_detections {
     int32_t reserved;                 /**< 0 */
     const lumicrop_array* ch;         /**< one-based channel of each detection, any integer type: crop j of channel k belongs to the j-th detection
                                            whose ch is k. NULL: detections stand channel after channel */
-    const lumicrop_array* frame;      /**< GATHERED, and neighbours of an annulus: zero-based frame, any integer type */
-    const lumicrop_array* X0;         /**< column of the crop's first pixel [px]; any type, GATHERED and GEOMETRY: integer types. FILTER, GATHERED, GEOMETRY */
+    const lumicrop_array* frame;      /**< GATHERED, and neighbours of an annulus: zero-based frame below 2^40, any integer type */
+    const lumicrop_array* X0;         /**< column of the crop's first pixel [px]; any type, GATHERED and GEOMETRY: integer types. Needed where positions are, and by
+                                           GATHERED, GEOMETRY and maps */
     const lumicrop_array* Y0;         /**< row of the crop's first pixel [px]; likewise */
-    const lumicrop_array* x_fit;      /**< fitted x in the whole frame [nm], F32 or F64. FILTER */
-    const lumicrop_array* y_fit;      /**< fitted y [nm]. FILTER */
+    const lumicrop_array* x_fit;      /**< fitted x in the whole frame [nm], F32 or F64. All but SUM; SUM with an annulus or for the fraction enclosed */
+    const lumicrop_array* y_fit;      /**< fitted y [nm]; likewise */
     const lumicrop_array* z_fit;      /**< fitted z [nm]; NULL: 0. SPLINE */
     const lumicrop_array* os_fit;     /**< fitted offset (background) [photon/px]. FILTER */
     const lumicrop_array* sigma_fit;  /**< fitted sigma [nm]. ISOGAUSS; GAUSS where sigma_x_fit or sigma_y_fit is NULL */
@@ -407,8 +408,8 @@ enum {
                                                 is known, else of the pixels left */
     LUMICROP_FLAG_SATURATED = 1 << 2,      /**< a pixel (APERTURE: that it touches) has reached the saturation, and is counted as it is: photons are too few */
     LUMICROP_FLAG_DATA_NOT_FINITE = 1 << 3, /**< a NaN or infinite pixel outside the padding: photons are NaN or infinite */
-    LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< FILTER: a parameter that the model uses is NaN: photons are NaN */
-    LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< FILTER: the fitted position lies outside the crop's pixels */
+    LUMICROP_FLAG_PARAMETER_NAN = 1 << 4,  /**< a parameter that the model, the aperture, the annulus or the background uses is NaN: photons are NaN */
+    LUMICROP_FLAG_CENTRE_OUTSIDE = 1 << 5, /**< the fitted position, where it is looked at, lies outside the crop's pixels */
     LUMICROP_FLAG_OUTSIDE_DOMAIN = 1 << 6, /**< SPLINE: some pixel lies outside the spline's domain, where the PSF is 0 */
     LUMICROP_FLAG_NO_BORDER = 1 << 7,      /**< no border pixel is left, and the background is 0; or no pixel of the annulus, and background and
                                                 photons are NaN */
@@ -429,7 +430,8 @@ typedef struct lumicrop_result {
     const lumicrop_array* flags;       /**< U32: bits LUMICROP_FLAG_* */
     const lumicrop_array* photons_sigma; /**< F32 or F64: standard error of photons [photon], from the variance of counting and of the read-out */
     const lumicrop_array* background_photons; /**< F32 or F64: background [photon/px]; MAP: its mean over the crop */
-    const lumicrop_array* background_sigma; /**< F32 or F64: its standard error [photon/px]; COLUMN and MAP: 0, they are taken as known */
+    const lumicrop_array* background_sigma; /**< F32 or F64: its standard error [photon/px]; COLUMN and MAP: 0, they are taken as known.
+                                            NaN where an annulus has no pixel left */
     const lumicrop_array* chi2;        /**< F32 or F64: sum of (d - mu)^2 / V over the pixels, by pixels less parameters; SUM, APERTURE: NaN */
     const lumicrop_array* log_likelihood_ratio; /**< F32 or F64: 2 sum [mu' - d' - d' ln(mu'/d')]; SUM, APERTURE: NaN */
     const lumicrop_array* enclosed;    /**< F32 or F64: fraction of the PSF on the crop, as far as that lies inside the frame; SUM, APERTURE: on the pixels

@@ -206,9 +206,7 @@ protected:
             const double value = has_uneven_pixels() ? level.value : (level.value - channel_.camera_offset) * gain_;
             const double variance = math::pixel_variance(value, read, excess_);
             level_[lane] = level.value;
-            known_[lane] = channel_.background == Subtracted::annulus_median
-                               ? math::median_background(value, variance, level.n)
-                               : math::mean_background(value, variance, level.n);
+            known_[lane] = math::ring_background(statistic_of(channel_.background), value, variance, level.n);
             if (level.n == 0 && annulus_.has_position(lane)) no_border_ |= 1u << lane;
         }
     }

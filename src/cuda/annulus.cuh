@@ -133,9 +133,7 @@ public:
         if (team_.rank() != 0) return;
         const double electrons = is_uneven() ? level.value : (level.value - view_.camera_offset) * view_.counting.electrons;
         const double variance = math::pixel_variance(electrons, read, view_.counting.excess);
-        const math::KnownBackground known = statistic == math::RingStatistic::median
-                                                ? math::median_background(electrons, variance, level.n)
-                                                : math::mean_background(electrons, variance, level.n);
+        const math::KnownBackground known = math::ring_background(statistic, electrons, variance, level.n);
         measured = {level.value, known.value, known.variance, known.covariance, known.pixels, place_.is_known()};
     }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "math/border_median.hpp"
-#include "math/camera_noise.hpp"
+#include "math/photometry.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
@@ -106,6 +106,15 @@ struct RingLevel
     double n;
     double low, high;
 };
+
+/// What a level is worth that n pixels of that variance came to; NaN of none.
+LUMICROP_HOST_DEVICE KnownBackground ring_background(RingStatistic statistic, double electrons, double pixel_variance,
+                                                     double n)
+{
+    if (!(n > 0)) return {electrons, electrons, 0, 0};
+    return statistic == RingStatistic::median ? median_background(electrons, pixel_variance, n)
+                                              : KnownBackground{electrons, pixel_variance / n, pixel_variance / n, n};
+}
 
 /// `Ring` shows the pixels: count(low, high), middle(low, high, n) and sums(pivot, low, high) of those in [low, high].
 template <class Ring>

@@ -31,13 +31,6 @@ LUMICROP_HOST_DEVICE KnownBackground median_background(double value, double pixe
     return {value, median_variance(pixel_variance, n), pixel_variance / n, pixels_of_median(n)};
 }
 
-/// Measured as the mean of n pixels of that variance.
-LUMICROP_HOST_DEVICE KnownBackground mean_background(double value, double pixel_variance, double n)
-{
-    if (!(n > 0)) return {value, 0, 0, 0};
-    return {value, pixel_variance / n, pixel_variance / n, n};
-}
-
 /// Variance of S = sum c (d - b) with coefficients c, when b was measured, also on pixels that are summed (SPEC section 8, sum).
 ///
 ///  of_pixels  sum c^2 V;  all  sum c;  measured  sum c over the pixels that b was measured on

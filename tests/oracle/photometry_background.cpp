@@ -105,7 +105,7 @@ void Asked::set_background()
     }
     out_.background = {photons.value * per_photon, photons.bound * per_photon, photons.open || q_.sensor.gain_differs};
     out_.background_sigma = root_of({known_.variance, known_.variance_bound, known_.open}, 1 / Real(q_.sensor.qe));
-    if (known_.pixels == 0) out_.background_sigma = unknown();
+    if (known_.pixels == 0) out_.background_sigma = q_.around ? Value{nan_, 0, known_.open} : unknown();
     out_.background_pixels = {known_.pixels, std::ldexp(known_.pixels, -40), known_.open && q_.around};
     if (known_.pixels == INFINITY) out_.background_pixels = exactly(INFINITY);
 }
