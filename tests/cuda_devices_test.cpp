@@ -62,7 +62,7 @@ TEST_F(CudaDevices, EveryCallRestoresTheCallersDevice)
                     EXPECT_EQ(current_device(), mine) << "after lumicrop_synchronize";
                 }
                 test::LaidOut refused(job);
-                refused.channels[0].gain = -1;
+                refused.channels[0].qe = -1;
                 EXPECT_EQ(refused.integrate(context.get()), LUMICROP_INVALID_ARGUMENT);
                 EXPECT_EQ(current_device(), mine) << "after a refusal";
             }
