@@ -17,6 +17,16 @@ constexpr math::RingStatistic statistic_of(Subtracted background)
                                                     : math::RingStatistic::clipped;
 }
 
+/// A type of this instruction set's own, so that no algorithm of the standard library that is compiled for one can be linked into another.
+struct IsLess
+{
+    template <class Scalar>
+    bool operator()(Scalar a, Scalar b) const
+    {
+        return a < b;
+    }
+};
+
 /// A ring's values.
 template <class Scalar>
 struct RingValues
@@ -35,8 +45,8 @@ struct RingValues
     {
         Scalar* const end = std::copy_if(values, values + n, scratch, [&](Scalar value) { return holds(value, low, high); });
         Scalar* const upper = scratch + math::upper_middle(n_held);
-        std::nth_element(scratch, upper, end);
-        return {n_held % 2 == 0 ? *std::max_element(scratch, upper) : *upper, *upper};
+        std::nth_element(scratch, upper, end, IsLess());
+        return {n_held % 2 == 0 ? *std::max_element(scratch, upper, IsLess()) : *upper, *upper};
     }
     math::PivotedSums sums(double pivot, double low, double high) const
     {
