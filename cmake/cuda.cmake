@@ -1,8 +1,7 @@
 # Whether the CUDA backend is built, for which GPUs, and with which runtime.
 #
 # Sets LUMICROP_HAS_CUDA, and cuda_runtime to the target to link, if there is one. The library carries the runtime inside (static
-# cudart), machine code for every major architecture, and PTX for the newest, which drivers translate for GPUs to come. Those of
-# systems on a chip with Arm cores alone (110: Jetson Thor) are left out of an x86-64 library.
+# cudart) and, unless CMAKE_CUDA_ARCHITECTURES says otherwise, what cmake/cuda_architectures.cmake says.
 set(LUMICROP_HAS_CUDA OFF)
 if(LUMICROP_CUDA STREQUAL "AUTO")
     include(CheckLanguage)
@@ -23,7 +22,7 @@ endif()
 if(LUMICROP_HAS_CUDA)
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
         set(architectures_by_default ON)
-        set(CMAKE_CUDA_ARCHITECTURES all-major)
+        set(CMAKE_CUDA_ARCHITECTURES OFF)
     endif()
     if(NOT DEFINED CMAKE_CUDA_RUNTIME_LIBRARY)
         set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
@@ -32,21 +31,8 @@ if(LUMICROP_HAS_CUDA)
     if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
         message(FATAL_ERROR "CUDA ${CMAKE_CUDA_COMPILER_VERSION}: 12.0 or newer expected (or -DLUMICROP_CUDA=OFF)")
     endif()
-    if(architectures_by_default AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-        file(WRITE ${CMAKE_BINARY_DIR}/empty.cu "")
-        execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --dryrun -arch=all-major -c empty.cu
-            WORKING_DIRECTORY ${CMAKE_BINARY_DIR} ERROR_VARIABLE plan OUTPUT_QUIET)
-        string(REGEX MATCHALL "kind=elf,sm=[0-9]+" found "${plan}")
-        list(TRANSFORM found REPLACE ".*=" "")
-        list(REMOVE_DUPLICATES found)
-        list(SORT found COMPARE NATURAL)
-        if(110 IN_LIST found)
-            list(REMOVE_ITEM found 110)
-            list(POP_BACK found newest)
-            list(TRANSFORM found APPEND -real)
-            set(CMAKE_CUDA_ARCHITECTURES ${found} ${newest})
-        endif()
-        message(STATUS "CUDA architectures: ${CMAKE_CUDA_ARCHITECTURES}")
+    if(architectures_by_default)
+        include(cmake/cuda_architectures.cmake)
     endif()
     find_package(CUDAToolkit REQUIRED)
     if(CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Shared")

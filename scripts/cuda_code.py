@@ -3,7 +3,7 @@
 
     scripts/cuda_code.py [--update] [LIBRARY]        (default: build/dev/src/liblumicrop.so)
 
-Fails with a list of what is wrong: an architecture of nvcc's all-major (but Arm's own on x86-64) or the PTX of the newest is missing; a kernel is not
+Fails with a list of what is wrong: an architecture of nvcc's all-major (but Arm's own on x86-64) or the newest generation's PTX is missing; a kernel is not
 there for every architecture; a kernel of ours uses local memory (a stack, spilled registers); a CUDA symbol is undefined; the
 library is larger than 40 MiB; it does not load, or does not say what it knows of the CUDA backend, where there is no driver.
 --update writes the table of registers and shared memory into docs/benchmarks.md. cuobjdump comes from PyPI (build/cuda-tools).
@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "build/cuda-tools"
 PAGE = ROOT / "docs/benchmarks.md"
 BEGIN, END = "<!-- cuda-kernels begin -->", "<!-- cuda-kernels end -->"
-ARM_ONLY = {110}  # systems on a chip (cmake/cuda.cmake)
+ARM_ONLY = {110}  # systems on a chip (cmake/cuda_architectures.cmake)
+GENERATIONS = 100, 80  # the first of each that shares its PTX
 LARGEST = 40 * 2**20  # bytes of the library
 CUB_KERNEL = re.compile(r"\b(cub|thrust)::")
 
@@ -36,18 +37,18 @@ def output(*command):
 
 
 def all_major():
-    """Architectures that nvcc's all-major stands for, such as [75, 80, 90], and those that it adds as PTX."""
+    """Architectures that nvcc's all-major stands for, such as [75, 80, 90], and that of the newest generation's PTX."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "empty.cu"
         source.touch()
         plan = subprocess.run([os.environ.get("CUDACXX", "nvcc"), "--dryrun", "-arch=all-major", "-c", source], check=True,
                               stderr=subprocess.PIPE, text=True, cwd=folder).stderr
-    elf, ptx = (sorted(map(int, set(re.findall(rf"kind={kind},sm=(\d+)", plan)))) for kind in ("elf", "ptx"))
-    if not elf or not ptx:
+    elf = sorted(map(int, set(re.findall(r"kind=elf,sm=(\d+)", plan))))
+    if not elf:
         sys.exit(f"nvcc does not say what all-major stands for:\n{plan}")
     if platform.machine() == "x86_64":
         elf = [sm for sm in elf if sm not in ARM_ONLY]
-    return elf, ptx
+    return elf, next((first for first in GENERATIONS if first in elf), elf[-1])
 
 
 def cuobjdump():
@@ -198,7 +199,7 @@ def main():
     print(f"machine code for {', '.join(f'sm_{number}' for number in there)}; "
           f"PTX for {', '.join(f'compute_{number}' for number in there_as_ptx)}")
     wrong += [f"no machine code for sm_{number}" for number in elf if number not in there]
-    wrong += [f"no PTX for compute_{number}" for number in ptx if number not in there_as_ptx]
+    wrong += [] if ptx in there_as_ptx else [f"no PTX for compute_{ptx}"]
 
     kernels = resources(tool, library)
     if not any(not CUB_KERNEL.search(kernel) for kernel in kernels):

@@ -8,6 +8,7 @@
 # Builds are kept in build/, so that a second run builds only what changed. Logs: build/logs/STAGE.log.
 #   LUMICROP_BUILD_JOBS      compilers at once (default: the number of cores)
 #   LUMICROP_EMULATED_JOBS   random jobs under emulation (default: 40)
+#   LUMICROP_SANITIZED_JOBS  random jobs under the sanitizers (default: 150)
 #   LUMICROP_TEST_DATA       folder of public movies and tables (default: ../shared/data if there)
 set -euo pipefail
 # shellcheck source=scripts/setup.sh
@@ -19,9 +20,9 @@ stages=(
     "release     optimised build, with CUDA where there is nvcc, warnings are errors; every C++ test"
     "cuda        what the library holds for every GPU architecture: kernels, registers, no spills; its symbols and its size"
     "emulated    the CUDA backend: its C++ and Python tests on this machine's GPU, or else on an emulator"
-    "sanitizers  the same tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+    "sanitizers  the same tests under AddressSanitizer and UndefinedBehaviorSanitizer: fewer random jobs"
     "threads     two contexts at once under ThreadSanitizer (clang, its OpenMP runtime and archer)"
-    "baseline    on an emulated processor without AVX (qemu-x86_64 -cpu Nehalem): fewer random jobs"
+    "baseline    on an emulated processor without AVX (qemu-x86_64 -cpu Nehalem): fewer random jobs, no properties of results"
     "arm         cross-built for 64-bit Arm, under qemu-aarch64: fewer random jobs"
     "installed   C and C++ programs that use the installed library by find_package and pkg-config"
     "wheel       the wheel in an empty environment, used from another folder"
@@ -42,7 +43,7 @@ needs_of_stage() {
             printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" clang++:clang \
                 "archer:libomp-${major:+$major-}dev" "clang-rt:libclang-rt-${major:+$major-}dev"
             ;;
-        baseline) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" qemu-x86_64:qemu-user ;;
+        baseline) printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" "${needs_cuda[@]}" qemu-x86_64:qemu-user ;;
         arm)
             printf '%s\n' "${needs_build[@]}" "${needs_tests[@]}" qemu-aarch64:qemu-user \
                 aarch64-linux-gnu-g++:g++-aarch64-linux-gnu aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
@@ -70,7 +71,8 @@ build_preset() { # PRESET [CMAKE --BUILD OPTION...]
 
 test_preset() { # PRESET [CTEST OPTION...]
     say "Tests: $1"
-    ctest --preset "$1" -j "$jobs" "${@:2}"
+    # Programs that share the cores would wait for each other's waiting.
+    OMP_WAIT_POLICY=passive ctest --preset "$1" -j "$jobs" "${@:2}"
 }
 
 stage_format() { scripts/format.sh --check; }
@@ -165,7 +167,7 @@ count_cuda_tests() { # BUILD_FOLDER
 stage_sanitizers() {
     build_preset sanitizers
     # AddressSanitizer ends a process that runs out of memory, which the test `memory` does on purpose.
-    test_preset sanitizers --exclude-regex '^memory$'
+    LUMICROP_TEST_JOBS=${LUMICROP_SANITIZED_JOBS:-150} test_preset sanitizers --exclude-regex '^memory$'
 }
 
 stage_threads() {
@@ -179,13 +181,14 @@ stage_threads() {
 }
 
 # Under emulation: fewer random jobs, and not the test of how much memory a call takes (slow there, and the emulator's own).
-test_emulated() { # PRESET
-    LUMICROP_TEST_JOBS=${LUMICROP_EMULATED_JOBS:-40} test_preset "$1" --exclude-regex '^memory$'
+test_emulated() { # PRESET [CTEST OPTION...]
+    LUMICROP_TEST_JOBS=${LUMICROP_EMULATED_JOBS:-40} test_preset "$1" --exclude-regex '^memory$' "${@:2}"
 }
 
 stage_baseline() {
     build_preset baseline
-    test_emulated baseline
+    # What holds of results whichever the processor has been seen by `release`, with the same machine code.
+    test_emulated baseline --label-exclude '^properties$'
 }
 
 # What the tests need for Arm: GoogleTest from Debian's sources of it, and Debian's own zlib for Arm, unpacked without
@@ -230,7 +233,8 @@ stage_wheel() { tests/consumer/wheel.sh; }
 
 stage_python() {
     make_venv
-    python_tests
+    OMP_WAIT_POLICY=passive python_tests -n "$jobs" -m "not alone"
+    python_tests -m alone
 }
 
 python_tests() { # [PYTEST OPTION...]: from a folder of its own, so that what is tested is the installed package

@@ -41,6 +41,16 @@ protected:
         if (!unsupported_.empty()) GTEST_SKIP() << unsupported_;
     }
 
+    /// All estimates; every second, from the given one on, where tests take less.
+    static std::vector<EstimateKind> estimates(size_t first)
+    {
+        const std::vector<EstimateKind>& all = test::estimate_kinds();
+        if (!test::takes_less(GetParam())) return all;
+        std::vector<EstimateKind> some;
+        for (size_t i = first; i < all.size(); i += 2) some.push_back(all[i]);
+        return some;
+    }
+
     /// A job for every estimate; sizes, types, models, padding rules and maps in turn.
     std::vector<Job> jobs_of_every_estimate(int64_t n, lumicrop_source source = LUMICROP_GATHERED) const
     {
@@ -132,7 +142,7 @@ TEST_P(PhotometryProperties, NanStaysInItsOwnDetection)
 {
     const test::Context context = test::make_context(GetParam(), 2);
     uint64_t seed = 5000;
-    for (const EstimateKind& kind : test::estimate_kinds())
+    for (const EstimateKind& kind : estimates(1))
         for (lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_F64}) {
             const Job job = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3),
                                                        dtype, 9, 9, 40, seed, LUMICROP_GIVEN, LUMICROP_PADDING_NONE);
@@ -205,7 +215,7 @@ TEST_P(PhotometryProperties, ConstantMapsAreTheScalars)
     const test::Context context = test::make_context(GetParam(), 2);
     const bool fewer = test::takes_less(GetParam());
     uint64_t seed = 8000;
-    for (const EstimateKind& kind : test::estimate_kinds()) {
+    for (const EstimateKind& kind : estimates(0)) {
         if (kind.background == LUMICROP_BACKGROUND_CORRECTED_MEDIAN) continue; // maps leave no whole counts to be grouped
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64}) {
             Job scalars =
@@ -232,8 +242,8 @@ TEST_P(PhotometryProperties, ConstantMapsAreTheScalars)
             test::Outputs by_maps;
             if (!run(context.get(), scalars, by_scalars) || !run(context.get(), maps, by_maps)) return;
             EXPECT_TRUE(test::photometry_agrees(scalars, test::photometry_of(scalars), by_scalars, GetParam().name));
-            EXPECT_TRUE(test::photometry_agrees(maps, test::photometry_of(maps), by_maps, GetParam().name));
             const std::vector<oracle::Photometry> expected = test::photometry_of(maps);
+            EXPECT_TRUE(test::photometry_agrees(maps, expected, by_maps, GetParam().name));
             for (size_t i = 0; i < expected.size(); ++i) {
                 if (expected[i].photons.open || !std::isfinite(expected[i].photons.value)) continue;
                 EXPECT_NEAR(by_maps.photons[i], by_scalars.photons[i],
@@ -253,7 +263,7 @@ TEST_P(PhotometryProperties, MaskedPixelsAreNotLookedAt)
 {
     const test::Context context = test::make_context(GetParam(), 2);
     uint64_t seed = 9000;
-    for (const EstimateKind& kind : test::estimate_kinds())
+    for (const EstimateKind& kind : estimates(1))
         for (lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_F64, LUMICROP_U16}) {
             const auto padding = static_cast<lumicrop_padding>(LUMICROP_PADDING_GEOMETRY + seed % 2);
             const Job job = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3),
@@ -284,7 +294,7 @@ TEST_P(PhotometryProperties, NanInAMapMasksAsABadPixelDoes)
 {
     const test::Context context = test::make_context(GetParam(), 2);
     uint64_t seed = 9500;
-    for (const EstimateKind& kind : test::estimate_kinds())
+    for (const EstimateKind& kind : estimates(0))
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64}) {
             Job by_mask =
                 test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype, 9, 9, 40,

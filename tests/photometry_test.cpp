@@ -5,6 +5,7 @@
 #include "support/every_backend.hpp"
 
 #include <iostream>
+#include <map>
 #include <optional>
 
 namespace {
@@ -17,6 +18,14 @@ constexpr int pairs_at_least = 3;
 
 class PhotometryJobs : public test::EveryBackend
 {
+protected:
+    /// The same for all backends, and slower than they are.
+    static const std::vector<oracle::Photometry>& expected_of(uint64_t number, const test::Job& job)
+    {
+        static std::map<uint64_t, std::vector<oracle::Photometry>> known;
+        const auto found = known.find(number);
+        return found != known.end() ? found->second : known.emplace(number, test::photometry_of(job)).first->second;
+    }
 };
 
 TEST_P(PhotometryJobs, EveryDetectionAgreesWithTheOracle)
@@ -43,7 +52,7 @@ TEST_P(PhotometryJobs, EveryDetectionAgreesWithTheOracle)
         ASSERT_EQ(status, LUMICROP_OK) << made.job.name << ": " << lumicrop_last_error();
         test::Outputs outputs = call.outputs();
         EXPECT_TRUE(outputs.gaps_untouched) << made.job.name << ": something was written beside the outputs";
-        bad_jobs += test::photometry_agrees(made.job, test::photometry_of(made.job), outputs, GetParam().name) ? 0 : 1;
+        bad_jobs += test::photometry_agrees(made.job, expected_of(number, made.job), outputs, GetParam().name) ? 0 : 1;
         for (const test::PhotometryCell& cell : made.cells) coverage.add(cell);
         detections += made.job.n;
     }

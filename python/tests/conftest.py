@@ -20,6 +20,7 @@ ORACLE = Path(os.environ.get("LUMICROP_TEST_ORACLE") or DATA.parent / "oracle")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "cuda: needs a GPU, or an emulated one, that the library can use; else skipped")
+    config.addinivalue_line("markers", "alone: measures time, which tests running beside it would take")
 
 
 def pytest_runtest_setup(item):

@@ -173,6 +173,7 @@ def test_a_refused_call_touches_no_output():
     assert not any((column == 77).any() for column in outputs.values())
 
 
+@pytest.mark.alone
 def test_the_lock_of_the_interpreter_is_released():
     """While one thread computes for a while, another one runs Python: never is it kept waiting for half of that time."""
     crops = np.broadcast_to(np.random.default_rng(1).normal(100, 10, (11, 11)), (40_000, 11, 11))

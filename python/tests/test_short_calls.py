@@ -24,6 +24,7 @@ def best_microseconds(call, attempts=400):
     return min(times) * 1e6
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("n", [1, 100])
 def test_a_short_call_is_over_soon(n):
     """Beyond the library's own few microseconds some 25 are usual. The bound leaves room for slow machines."""

@@ -51,7 +51,7 @@ Context make_context(const Backend& backend, int64_t n_threads = 0);
 /// The GPU is a program that interprets kernels on the CPU: tests that measure nothing take less of everything.
 bool gpu_is_emulated();
 
-/// Whether tests shall do so here: the GPU or the processor itself is a program.
+/// Whether tests shall do so here: the GPU or the processor itself is a program, or every access is checked.
 inline bool takes_less(const Backend& backend)
 {
     return (backend.backend == LUMICROP_BACKEND_CUDA && gpu_is_emulated()) || few_jobs_are_asked_for();
