@@ -55,11 +55,6 @@ Job crowded_field(int64_t n_frames, uint64_t seed)
 
 class AnnulusLight : public test::FlagCases
 {
-protected:
-    void TearDown() override
-    {
-        if (!unsupported_.empty()) GTEST_SKIP() << unsupported_;
-    }
 };
 
 /// Light of others is 10 photons a pixel on average, half the background. At 5 px, 3.8 sigma, hardly any is left.

@@ -23,10 +23,6 @@ const EstimateKind kinds[] = {
 class AnnulusNeighbours : public test::FlagCases
 {
 protected:
-    void TearDown() override
-    {
-        if (!unsupported_.empty()) GTEST_SKIP() << unsupported_;
-    }
     int64_t many() const { return test::takes_less(GetParam()) ? 100 : 500; }
 
     static std::string bits_of(const test::Outputs& outputs, size_t i)
@@ -154,14 +150,15 @@ TEST_P(AnnulusNeighbours, ManyOfOneFrameAndManyFrames)
     };
     const Case cases[] = {{1, 150, 170, {3, 8, 2.5}}, {1, 200, 60, {5, 9, 5}},     {200, 24, 24, {1, 4, 3}},
                           {40, 40, 30, {0, 3, 6}},    {1, 150, 170, {2, 30, 2.2}}, {3, 60, 60, {4, 4.8, 20}}};
-    uint64_t seed = 250;
+    uint64_t seed = 251;
     for (const Case& one : cases)
         for (lumicrop_background background : {LUMICROP_BACKGROUND_ANNULUS_MEAN, LUMICROP_BACKGROUND_ANNULUS_CLIPPED}) {
+            if (++seed % 4 / 2 == 0 && test::takes_less(GetParam()))
+                continue; // of each two cases, one of one kind and one of the other
             test::Chance chance(seed, 7);
             const Job job = test::field_job({LUMICROP_SUM, background},
                                             test::random_spots(chance, many(), one.frames, one.height, one.width), one.ring,
                                             LUMICROP_U16, one.frames, one.height, one.width, 5, seed);
-            ++seed;
             test::Outputs found;
             if (!run(job, found)) return;
             EXPECT_TRUE(test::photometry_agrees(job, test::photometry_of(job), found, GetParam().name));

@@ -28,11 +28,6 @@ double of(const test::Outputs& outputs, Out out, size_t i = 0)
 class Annulus : public test::FlagCases
 {
 protected:
-    void TearDown() override
-    {
-        if (!unsupported_.empty()) GTEST_SKIP() << unsupported_;
-    }
-
     /// One detection in the middle of a frame of 21 x 21 pixels.
     static Job alone(lumicrop_background background, const FieldRing& ring, lumicrop_dtype dtype = LUMICROP_U16)
     {

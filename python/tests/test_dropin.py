@@ -2,7 +2,6 @@
 
 import inspect
 import types
-import warnings
 
 import numpy as np
 import pandas as pd

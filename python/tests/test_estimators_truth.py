@@ -29,7 +29,7 @@ ROWS = [
 ]
 
 
-def counted(made, method, camera=Camera(), outputs=WANTED, **channel):
+def counted(made, method, camera=Camera(), outputs=WANTED, context=None, **channel):
     n = len(made.crops)
     channel = {
         "gain": camera.gain,
@@ -43,6 +43,7 @@ def counted(made, method, camera=Camera(), outputs=WANTED, **channel):
     return lumicrop.integrate(
         lumicrop.Channel(made.crops, method=method, pixel_nm=PIXEL, **channel),
         outputs=outputs,
+        context=context,
         X0=numpy.zeros(n),
         Y0=numpy.zeros(n),
         x_fit=made.x * PIXEL,
@@ -95,6 +96,31 @@ def test_estimates_are_unbiased_and_their_errors_true(seed, row):
             assert spread <= 1.02 + 0.01
             background_pull = (result.background_photons - background) / result.background_sigma
             assert 0.97 <= background_pull.std() <= 1.03
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("seed", "row"), list(enumerate(ROWS, start=201)), ids=str)
+def test_what_is_true_of_the_cpu_is_true_of_a_gpu(seed, row):
+    """200 molecules of every row, one by one: photons within 0.002 of their error, errors within 1e-4 of themselves."""
+    photons, background, sigma = row
+    made = molecules(seed, n=200, size=size_for(sigma), photons=photons, background=background, sigma=sigma)
+    for method in ("sum", "filter", "joint", "optimal", "mle"):
+        results = []
+        for backend in ("cpu", "cuda"):
+            with lumicrop.Context(backend) as context:
+                results.append(counted(made, method, Camera(read_noise=1.0), context=context))
+        ours, theirs = results
+        settled = ((ours.flags | theirs.flags) & lumicrop.Flag.NOT_CONVERGED) == 0
+        assert settled.mean() > 0.98
+        for of, scale in (("photons", "photons_sigma"), ("background_photons", "background_sigma")):
+            difference = getattr(ours, of) - getattr(theirs, of)
+            allowed = 2e-3 * getattr(theirs, scale) + 1e-6 * abs(getattr(theirs, of))
+            assert (abs(difference) <= allowed)[settled].all(), (method, of)
+            assert numpy.allclose(getattr(ours, scale)[settled], getattr(theirs, scale)[settled], rtol=1e-4), (
+                method,
+                scale,
+            )
+        assert numpy.allclose(ours.chi2[settled], theirs.chi2[settled], rtol=1e-3, equal_nan=True), method
 
 
 @pytest.mark.parametrize(

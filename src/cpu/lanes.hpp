@@ -269,7 +269,9 @@ LUMICROP_INLINE FloatLanes reciprocal(FloatLanes a)
 {
 #if defined(__AVX512F__)
     const FloatLanes near((FloatLanes::Vector)_mm512_rcp14_ps((__m512)a.v));
-    return muladd(near, muladd(near, FloatLanes(0.0f) - a, FloatLanes(1.0f)), near);
+    const FloatLanes off(
+        (FloatLanes::Vector)_mm512_fnmadd_ps((__m512)near.v, (__m512)a.v, (__m512)FloatLanes(1.0f).v)); // 1 - near a
+    return muladd(near, off, near);
 #else
     return FloatLanes(1.0f) / a;
 #endif
@@ -290,6 +292,21 @@ LUMICROP_INLINE DoubleLanes square_root(DoubleLanes a)
     return DoubleLanes((DoubleLanes::Vector)vsqrtq_f64((float64x2_t)a.v));
 #else
     for (int i = 0; i < DoubleLanes::kCount; ++i) a.v[i] = __builtin_sqrt(a.v[i]);
+    return a;
+#endif
+}
+LUMICROP_INLINE FloatLanes square_root(FloatLanes a)
+{
+#if defined(__AVX512F__)
+    return FloatLanes((FloatLanes::Vector)_mm512_sqrt_ps((__m512)a.v));
+#elif defined(__AVX2__)
+    return FloatLanes((FloatLanes::Vector)_mm256_sqrt_ps((__m256)a.v));
+#elif defined(__SSE2__)
+    return FloatLanes((FloatLanes::Vector)_mm_sqrt_ps((__m128)a.v));
+#elif defined(__aarch64__)
+    return FloatLanes((FloatLanes::Vector)vsqrtq_f32((float32x4_t)a.v));
+#else
+    for (int i = 0; i < FloatLanes::kCount; ++i) a.v[i] = __builtin_sqrtf(a.v[i]);
     return a;
 #endif
 }

@@ -81,7 +81,6 @@ private:
     using Pixels::variance_map_;
     using typename Pixels::Level;
     static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
-    bool takes(int lane) const { return (lanes_ >> lane & 1) != 0; }
     int64_t row_width() const { return (channel_.width + kLanes - 1) / kLanes * kLanes; } // in whole registers
 
     template <bool kFitted>
@@ -98,17 +97,15 @@ private:
         keep_psf_sum(sums.weights);
         math::Light<Real> light{sums.light.signal / sums.normal.ss, Real(0)};
         if (kFitted) light = product(math::inverse<true>(sums.normal), sums.light);
-        math::Spread<Real> spread{};
-        uint32_t too_dark = 0;
+        math::Spread<Real> spread = no_spread();
+        uint32_t uncertain = 0;
         if (wants_spread(job.result))
-            spread = separable_->spread(excess, light, level.base, static_cast<bool>(job.result.chi2), too_dark);
-        lanes_ = kAllLanes & ~(psf_->gauss().rotated() | sums.zero_on_border | too_dark);
+            spread = separable_->spread(excess, light, level.base, static_cast<bool>(job.result.chi2), uncertain);
+        lanes_ = kAllLanes & ~(psf_->gauss().rotated() | sums.zero_on_border | uncertain);
         if (channel_.padding == Padding::geometry) lanes_ &= ~crops_.clipped();
         if (lanes_ == 0) return;
-        const double nothing[kLanes] = {};
-        finish_estimate<kFitted>(wants_spread(job.result), sums.normal, {light, Real(0), Real(0) == Real(0)}, spread, false,
-                                 nothing, outcomes);
-        finish(job, block, outcomes);
+        finish_estimate<kFitted, false>(job.result, sums.normal, {light, Real(0), Real(0) == Real(0)}, spread, outcomes);
+        finish(job, outcomes);
     }
 
     void compute_by_images(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
@@ -122,12 +119,12 @@ private:
         if (psf_) find_psf();
         if (channel_.method == Method::aperture) {
             cut_out();
-            add_up<false>(outcomes);
+            add_up<false>(job.result, outcomes);
         } else if (channel_.method == Method::sum)
-            add_up<true>(outcomes);
+            add_up<true>(job.result, outcomes);
         else
             estimate(job, outcomes);
-        finish(job, block, outcomes);
+        finish(job, outcomes);
     }
 
     void find_inputs(const Job& job, const Block<kLanes>& block)
@@ -170,7 +167,7 @@ private:
 
     /// The sum of the pixels above the background; all of each, or its part within the aperture.
     template <bool kWhole>
-    void add_up(Outcomes<kLanes>& outcomes)
+    void add_up(const Result& wanted, Outcomes<kLanes>& outcomes)
     {
         const math::PartSums<Real> sums = math::part_sums<kWhole, Real>(counted(psf_ ? &psf_->weight(0) : nullptr));
         alignas(64) double electrons[kLanes], pixels[kLanes], squared[kLanes], variances[kLanes], measured[kLanes];
@@ -181,22 +178,24 @@ private:
         widen(measured_on([&](int64_t i) { return kWhole ? Real(1) : parts_[i]; }), measured);
         if (psf_) keep_light_added_up<kWhole>();
         for (int lane = 0; lane < kLanes; ++lane) {
-            if (!takes(lane)) continue;
+            const math::KnownBackground known = known_.of(lane);
             // `variances` holds the background's part, F^2 b, already.
-            const math::KnownBackground& known = known_[lane];
-            const math::Certainty certainty = math::certainty_of_sum(
-                {electrons[lane], pixels[lane], squared[lane], variances[lane]}, measured[lane], excess_, known);
-            set(outcomes, lane, electrons[lane], known.value, certainty);
-            keep(outcomes, lane);
+            set(wanted, lane, electrons[lane], known.value,
+                math::certainty_of_sum({electrons[lane], pixels[lane], squared[lane], variances[lane]}, measured[lane],
+                                       excess_, known));
+        }
+        keep(outcomes);
+        for_each_of(kAllLanes, [&](int lane) {
+            const double known = known_.of(lane).value;
             outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
             details_.log_likelihood_ratio[lane] = math::not_a_number();
             details_.iterations[lane] = 0;
             const bool nowhere = !kWhole && (column_[lane] != column_[lane] || row_[lane] != row_[lane]);
-            if ((known.value != known.value && (no_border_ >> lane & 1) == 0) || nowhere)
+            if ((known != known && (no_border_ >> lane & 1) == 0) || nowhere)
                 outcomes.flags[lane] |= LUMICROP_FLAG_PARAMETER_NAN;
-            if (nowhere || known.value != known.value || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
+            if (nowhere || known != known || (pixels[lane] == 0 && (some_masked_ >> lane & 1) != 0))
                 outcomes.counts[lane] = details_.photons_sigma[lane] = math::not_a_number();
-        }
+        });
     }
 
     /// The PSF's light on what was added up.
@@ -212,6 +211,12 @@ private:
         widen(sum.value(), fraction);
         for (int lane = 0; lane < kLanes; ++lane)
             if (enclosed_[lane] != 0) enclosed_[lane] *= fraction[lane]; // of no light at all there are no fractions
+    }
+
+    static math::Spread<Real> no_spread()
+    {
+        const math::Square<Real> nothing{Real(0), Real(0), Real(0)};
+        return {nothing, nothing, Real(0), Real(0), Real(0)};
     }
 
     void estimate(const Job& job, Outcomes<kLanes>& outcomes)
@@ -236,23 +241,25 @@ private:
                                           channel_.method == Method::mle ? math::kMostIterations : math::kOptimalIterations,
                                           channel_.method == Method::mle);
         const Result& wanted = job.result;
-        math::Spread<Real> spread{};
+        math::Spread<Real> spread = no_spread();
         if (wants_spread(wanted)) spread = math::spread(pixels, excess, found.light);
-        alignas(64) double ratio[kLanes] = {};
-        if (wanted.log_likelihood_ratio) widen(math::likelihood_ratio(pixels, excess, found.light), ratio);
-        finish_estimate<kFitted>(wants_spread(wanted), normal, found, spread, iterates, ratio, outcomes);
+        if (wanted.log_likelihood_ratio) widen(math::likelihood_ratio(pixels, excess, found.light), ratio_);
+        if (iterates)
+            finish_estimate<kFitted, true>(wanted, normal, found, spread, outcomes);
+        else
+            finish_estimate<kFitted, false>(wanted, normal, found, spread, outcomes);
     }
 
-    template <bool kFitted>
-    void finish_estimate(bool tells, const math::Square<Real>& normal, const math::Iterated<Real>& found,
-                         const math::Spread<Real>& spread, bool iterates, const double (&ratio)[kLanes],
-                         Outcomes<kLanes>& outcomes)
+    template <bool kFitted, bool kIterates>
+    void finish_estimate(const Result& wanted, const math::Square<Real>& normal, const math::Iterated<Real>& found,
+                         const math::Spread<Real>& spread, Outcomes<kLanes>& outcomes)
     {
-        const math::Weights weights = iterates ? math::Weights::by_variance : math::Weights::alike;
+        const bool tells = wants_spread(wanted);
+        const math::Weights weights = kIterates ? math::Weights::by_variance : math::Weights::alike;
         Wide measured_psf(0.0), measured_weighted(0.0), read_variance(read_variance_);
         if (!kFitted && measures(channel_)) {
             measured_psf = Wide::widened(measured_on([&](int64_t at) { return psf_->weight(at); }));
-            if (iterates)
+            if (kIterates)
                 measured_weighted = Wide::widened(measured_on([&](int64_t at) {
                     const Real weight = psf_->weight(at);
                     return weight * reciprocal(math::pixel_variance(found.light.signal * weight,
@@ -265,13 +272,11 @@ private:
             for (int lane = 0; lane < kLanes; ++lane) mean[lane] = mean_read_variance(lane);
             read_variance = Wide::load(mean);
         }
-        const WideFit of(normal, found.light, spread);
-        alignas(64) double steps[kLanes];
-        widen(found.iterations, steps);
+        const WideFit of(normal, found.light, spread, kIterates);
         uint32_t uncountable = 0, parameter_is_nan = 0;
         for (int i = 0; i < Wide::kParts; ++i) {
             const int first = i * DoubleLanes::kCount;
-            const math::KnownBackgroundOf<DoubleLanes> known = background_of(first);
+            const math::KnownBackgroundOf<DoubleLanes> known = known_.from(first);
             const math::Square<DoubleLanes> square = of.normal(i);
             const DoubleLanes signal = of.at[WideFit::signal].part[i],
                               background = kFitted ? known.value + of.at[WideFit::background].part[i] : known.value;
@@ -286,27 +291,28 @@ private:
             const auto countable = math::is_countable(DoubleLanes::load(psf_sum_ + first), square.ss);
             uncountable |= lane_bits(!(kFitted ? countable & math::is_solvable<Scalar>(square) : countable)) << first;
             parameter_is_nan |= lane_bits(known.value != known.value) << first;
-            set(outcomes, first, signal, background, certainty);
+            set(wanted, first, signal, background, certainty);
             square.ss.store(denominator_ + first);
         }
         const uint32_t shape_is_nan = psf_->is_nan(), converged = lane_bits(found.converged);
         parameter_is_nan |= shape_is_nan;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            if (!takes(lane)) continue;
-            keep(outcomes, lane);
-            outcomes.psf_sum[lane] = psf_sum_[lane];
-            outcomes.denominator[lane] = denominator_[lane];
-            details_.log_likelihood_ratio[lane] = ratio[lane];
-            const uint32_t bit = 1u << lane;
-            details_.iterations[lane] = (parameter_is_nan & bit) != 0 ? 0 : static_cast<uint32_t>(steps[lane]);
-            uint32_t& flags = outcomes.flags[lane];
-            if (parameter_is_nan & (~no_border_ | shape_is_nan) & bit) flags |= LUMICROP_FLAG_PARAMETER_NAN;
-            if (uncountable & ~shape_is_nan & bit) flags |= LUMICROP_FLAG_ZERO_DENOMINATOR;
-            if (channel_.method == Method::mle && (~converged & ~parameter_is_nan & bit) != 0)
-                flags |= LUMICROP_FLAG_NOT_CONVERGED;
-            if ((uncountable | parameter_is_nan) & bit) forget(lane, outcomes);
-            if (shape_is_nan & bit) outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number();
+        keep(outcomes);
+        keep(psf_sum_, outcomes.psf_sum);
+        keep(denominator_, outcomes.denominator);
+        if (wanted.log_likelihood_ratio) keep(ratio_, details_.log_likelihood_ratio);
+        if (wanted.iterations) {
+            alignas(64) double steps[kLanes];
+            widen(found.iterations, steps);
+            for_each_of(kAllLanes, [&](int lane) {
+                details_.iterations[lane] = (parameter_is_nan >> lane & 1) != 0 ? 0 : static_cast<uint32_t>(steps[lane]);
+            });
         }
+        raise(LUMICROP_FLAG_PARAMETER_NAN, parameter_is_nan & (~no_border_ | shape_is_nan), outcomes);
+        raise(LUMICROP_FLAG_ZERO_DENOMINATOR, uncountable & ~shape_is_nan, outcomes);
+        if (channel_.method == Method::mle) raise(LUMICROP_FLAG_NOT_CONVERGED, ~converged & ~parameter_is_nan, outcomes);
+        for_each_of(uncountable | parameter_is_nan, [&](int lane) { forget(lane, outcomes); });
+        for_each_of(shape_is_nan,
+                    [&](int lane) { outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number(); });
     }
 
     /// Sums over the pixels, in float64.
@@ -315,23 +321,24 @@ private:
         enum Sum { ss, sb, bb, signal, background, vss, vsb, vbb, wss, wsb, wbb, light, pixels, squares, kSums };
         Wide at[kSums];
 
-        WideFit(const math::Square<Real>& normal, const math::Light<Real>& found, const math::Spread<Real>& spread)
+        /// `by_variance`: of the spread's squares, only the weighted ones are looked at; else only the others.
+        WideFit(const math::Square<Real>& normal, const math::Light<Real>& found, const math::Spread<Real>& spread,
+                bool by_variance)
         {
-            const Real all[kSums] = {normal.ss,
-                                     normal.sb,
-                                     normal.bb,
-                                     found.signal,
-                                     found.background,
-                                     spread.unweighted.ss,
-                                     spread.unweighted.sb,
-                                     spread.unweighted.bb,
-                                     spread.weighted.ss,
-                                     spread.weighted.sb,
-                                     spread.weighted.bb,
-                                     spread.light,
-                                     spread.pixels,
-                                     spread.squares};
-            for (int k = 0; k < kSums; ++k) at[k] = Wide::widened(all[k]);
+            widen(ss, normal);
+            at[signal] = Wide::widened(found.signal);
+            at[background] = Wide::widened(found.background);
+            for (int k = vss; k <= wbb; ++k) at[k] = Wide(0.0);
+            by_variance ? widen(wss, spread.weighted) : widen(vss, spread.unweighted);
+            at[light] = Wide::widened(spread.light);
+            at[pixels] = Wide::widened(spread.pixels);
+            at[squares] = Wide::widened(spread.squares);
+        }
+        void widen(int first, const math::Square<Real>& square)
+        {
+            at[first] = Wide::widened(square.ss);
+            at[first + 1] = Wide::widened(square.sb);
+            at[first + 2] = Wide::widened(square.bb);
         }
         math::Square<DoubleLanes> normal(int i) const { return {at[ss].part[i], at[sb].part[i], at[bb].part[i]}; }
         math::Spread<DoubleLanes> spread(int i) const
@@ -343,21 +350,6 @@ private:
                     at[squares].part[i]};
         }
     };
-
-    math::KnownBackgroundOf<DoubleLanes> background_of(int first) const
-    {
-        alignas(64) double value[DoubleLanes::kCount], variance[DoubleLanes::kCount], covariance[DoubleLanes::kCount],
-            pixels[DoubleLanes::kCount];
-        for (int k = 0; k < DoubleLanes::kCount; ++k) {
-            const math::KnownBackground& known = known_[first + k];
-            value[k] = known.value;
-            variance[k] = known.variance;
-            covariance[k] = known.covariance;
-            pixels[k] = known.pixels;
-        }
-        return {DoubleLanes::load(value), DoubleLanes::load(variance), DoubleLanes::load(covariance),
-                DoubleLanes::load(pixels)};
-    }
 
     /// NaN where the PSF counts nothing.
     void forget(int lane, Outcomes<kLanes>& outcomes)
@@ -372,7 +364,7 @@ private:
 
     /// Results of the lanes from `first` on, of which keep() takes those that are computed now.
     template <class Value>
-    void set(Outcomes<kLanes>&, int first, Value electrons, Value background, const math::CertaintyOf<Value>& certainty)
+    void set(const Result& wanted, int first, Value electrons, Value background, const math::CertaintyOf<Value>& certainty)
     {
         const Value per_qe(1 / channel_.qe);
         const auto store = [&](Value value, double* to) {
@@ -384,60 +376,82 @@ private:
         store(math::without_origin(electrons), new_.counts);
         store(background * Value(1 / gain_), new_.background);
         store(background * per_qe, new_.background_photons);
-        store(math::error_of(certainty.variance) * per_qe, new_.photons_sigma);
-        store(math::error_of(certainty.background_variance) * per_qe, new_.background_sigma);
+        if (wanted.photons_sigma) store(math::error_of(certainty.variance) * per_qe, new_.photons_sigma);
+        if (wanted.background_sigma) store(math::error_of(certainty.background_variance) * per_qe, new_.background_sigma);
         store(certainty.background_pixels, new_.background_pixels);
         store(certainty.chi2, new_.chi2);
     }
-    void keep(Outcomes<kLanes>& outcomes, int lane)
+    void keep(Outcomes<kLanes>& outcomes)
     {
-        outcomes.counts[lane] = new_.counts[lane];
         // As exact as the median, which a gain would round.
         const bool is_level =
             (channel_.background == Subtracted::border_median || is_annulus(channel_.background)) && !has_uneven_pixels();
-        outcomes.background[lane] = is_level ? level_[lane] - channel_.camera_offset : new_.background[lane];
-        details_.background_photons[lane] = new_.background_photons[lane];
-        details_.photons_sigma[lane] = new_.photons_sigma[lane];
-        details_.background_sigma[lane] = new_.background_sigma[lane];
-        details_.background_pixels[lane] = new_.background_pixels[lane];
-        details_.chi2[lane] = new_.chi2[lane];
+        if (is_level) (Wide::load(level_) - Wide(channel_.camera_offset)).store(new_.background);
+        keep(new_.counts, outcomes.counts);
+        keep(new_.background, outcomes.background);
+        keep(new_.background_photons, details_.background_photons);
+        keep(new_.photons_sigma, details_.photons_sigma);
+        keep(new_.background_sigma, details_.background_sigma);
+        keep(new_.background_pixels, details_.background_pixels);
+        keep(new_.chi2, details_.chi2);
+    }
+    void keep(const double (&from)[kLanes], double (&to)[kLanes]) const
+    {
+        if (lanes_ == kAllLanes)
+            Wide::load(from).store(to);
+        else
+            for_each_of(kAllLanes, [&](int lane) { to[lane] = from[lane]; });
+    }
+
+    /// Calls use(lane) for those of the lanes that are computed now.
+    template <class Use>
+    LUMICROP_INLINE void for_each_of(uint32_t lanes, Use use) const
+    {
+        for (uint32_t left = lanes & lanes_; left != 0; left &= left - 1) use(__builtin_ctz(left));
+    }
+    void raise(uint32_t flag, uint32_t lanes, Outcomes<kLanes>& outcomes) const
+    {
+        for_each_of(lanes, [&](int lane) { outcomes.flags[lane] |= flag; });
     }
 
     // -- what is said of all -----------------------------------------------------------------------------------------
 
-    void finish(const Job& job, const Block<kLanes>& block, Outcomes<kLanes>& outcomes)
+    void finish(const Job& job, Outcomes<kLanes>& outcomes)
     {
         const Result& wanted = job.result;
         if (background_map_ && (wanted.background || wanted.background_photons)) average_background_map(outcomes);
         if (wanted.enclosed || wanted.photons_total)
-            for (int lane = 0; lane < kLanes; ++lane) {
-                if (!takes(lane)) continue;
+            for_each_of(kAllLanes, [&](int lane) {
                 details_.enclosed[lane] =
                     (psf_->is_nan() >> lane & 1) != 0 ? math::not_a_number() : enclosed_[lane] / psf_->light_of(lane);
                 details_.photons_total[lane] = outcomes.counts[lane] / channel_.qe / details_.enclosed[lane];
-            }
+            });
         if (!wanted.flags) return;
         const Real saturation(static_cast<Scalar>(channel_.saturation));
         uint32_t saturated = 0;
         if (channel_.saturation < __builtin_inf())
             for (int64_t i = 0; i < n_pixels_; ++i)
                 saturated |= lane_bits(saturation <= raw_[i]) & ~(some_left_out_ ? left_out_[i] : 0);
-        for (int lane = 0; lane < block.n; ++lane) {
-            if (!takes(lane)) continue;
-            uint32_t& flags = outcomes.flags[lane];
-            const bool is_padded = channel_.method != Method::filter && (some_padded_ >> lane & 1) != 0;
-            if (channel_.method == Method::aperture ? (cut_short_ >> lane & 1) != 0 : is_padded || crops_.is_clipped(lane))
-                flags |= LUMICROP_FLAG_TRUNCATED;
-            if ((some_masked_ >> lane & 1) != 0) flags |= LUMICROP_FLAG_MASKED;
-            if ((saturated >> lane & 1) != 0) flags |= LUMICROP_FLAG_SATURATED;
-            if ((no_border_ >> lane & 1) != 0) flags |= LUMICROP_FLAG_NO_BORDER;
-            if (!math::is_finite(outcomes.counts[lane]) && has_non_finite(lane)) flags |= LUMICROP_FLAG_DATA_NOT_FINITE;
+        const uint32_t is_padded = channel_.method != Method::filter ? some_padded_ : 0;
+        raise(LUMICROP_FLAG_TRUNCATED, channel_.method == Method::aperture ? cut_short_ : is_padded | crops_.clipped(),
+              outcomes);
+        raise(LUMICROP_FLAG_MASKED, some_masked_, outcomes);
+        raise(LUMICROP_FLAG_SATURATED, saturated, outcomes);
+        raise(LUMICROP_FLAG_NO_BORDER, no_border_, outcomes);
+        uint32_t is_finite = 0, is_outside = 0;
+        const DoubleLanes width(static_cast<double>(channel_.width)), height(static_cast<double>(channel_.height));
+        for (int first = 0; first < kLanes; first += DoubleLanes::kCount) {
+            is_finite |= lane_bits(math::is_finite(DoubleLanes::load(outcomes.counts + first))) << first;
             if (!channel_.uses_position) continue;
-            if (math::lies_outside(column_[lane], row_[lane], static_cast<double>(channel_.height),
-                                   static_cast<double>(channel_.width)))
-                flags |= LUMICROP_FLAG_CENTRE_OUTSIDE;
-            if (psf_ && (psf_->outside_domain() >> lane & 1) != 0) flags |= LUMICROP_FLAG_OUTSIDE_DOMAIN;
+            is_outside |= lane_bits(math::lies_outside(DoubleLanes::load(column_ + first), DoubleLanes::load(row_ + first),
+                                                       height, width))
+                          << first;
         }
+        for_each_of(~is_finite, [&](int lane) {
+            if (has_non_finite(lane)) outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
+        });
+        raise(LUMICROP_FLAG_CENTRE_OUTSIDE, is_outside, outcomes);
+        if (psf_) raise(LUMICROP_FLAG_OUTSIDE_DOMAIN, psf_->outside_domain(), outcomes);
     }
 
     void average_background_map(Outcomes<kLanes>& outcomes)
@@ -479,7 +493,7 @@ private:
         alignas(64) double counts[kLanes], background[kLanes], background_photons[kLanes], photons_sigma[kLanes],
             background_sigma[kLanes], background_pixels[kLanes], chi2[kLanes];
     } new_;
-    alignas(64) double denominator_[kLanes];
+    alignas(64) double denominator_[kLanes], ratio_[kLanes];
     alignas(64) double enclosed_[kLanes], psf_sum_[kLanes];
 };
 

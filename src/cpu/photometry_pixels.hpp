@@ -6,6 +6,7 @@
 #include "cpu/camera_maps.hpp"
 #include "cpu/counted_pixels.hpp"
 #include "cpu/filter_block.hpp"
+#include "cpu/known_backgrounds.hpp"
 #include "cpu/tile.hpp"
 #include "math/aperture.hpp"
 #include "math/border.hpp"
@@ -157,27 +158,25 @@ protected:
         case Subtracted::column: {
             alignas(64) double photons[kLanes];
             read_lanes(job.detections.os_fit, block, 0.0, photons);
-            for (int lane = 0; lane < kLanes; ++lane) {
-                known_[lane] = math::given_background(photons[lane] * channel_.qe);
-                level_[lane] = channel_.camera_offset + known_[lane].value / gain_;
-            }
+            const Wide electrons = Wide::load(photons) * Wide(channel_.qe);
+            known_.set_given(electrons);
+            (Wide(channel_.camera_offset) + electrons / Wide(gain_)).store(level_);
             return;
         }
-        case Subtracted::fitted:
+        case Subtracted::fitted: {
             // Above the crop's first pixel, so that a large level costs no digits.
             for (int lane = 0; lane < kLanes; ++lane) {
                 const double first = first_pixel(lane);
                 const bool usable =
                     !has_uneven_pixels() && math::is_finite(first) && !(some_left_out_ && (left_out_[0] >> lane & 1) != 0);
                 level_[lane] = usable ? first : channel_.camera_offset;
-                known_[lane] = math::given_background(usable ? (first - channel_.camera_offset) * gain_ : 0);
             }
+            known_.set_given((Wide::load(level_) - Wide(channel_.camera_offset)) * Wide(gain_));
             return;
+        }
         case Subtracted::map:
-            for (int lane = 0; lane < kLanes; ++lane) {
-                known_[lane] = math::given_background(0);
-                level_[lane] = channel_.camera_offset;
-            }
+            known_.set_given(Wide(0.0));
+            Wide(channel_.camera_offset).store(level_);
             return;
         case Subtracted::annulus_median:
         case Subtracted::annulus_mean:
@@ -206,7 +205,7 @@ protected:
             const double value = has_uneven_pixels() ? level.value : (level.value - channel_.camera_offset) * gain_;
             const double variance = math::pixel_variance(value, read, excess_);
             level_[lane] = level.value;
-            known_[lane] = math::ring_background(statistic_of(channel_.background), value, variance, level.n);
+            known_.set(lane, math::ring_background(statistic_of(channel_.background), value, variance, level.n));
             if (level.n == 0 && annulus_.has_position(lane)) no_border_ |= 1u << lane;
         }
     }
@@ -326,7 +325,7 @@ protected:
                 value = mean;
             }
             const double variance_there = math::pixel_variance(value, read, excess_);
-            known_[lane] = math::median_background(value, variance_there, n_border);
+            known_.set(lane, math::median_background(value, variance_there, n_border));
         }
     }
 
@@ -334,9 +333,7 @@ protected:
 
     Level level() const
     {
-        alignas(64) double background[kLanes];
-        for (int lane = 0; lane < kLanes; ++lane) background[lane] = known_[lane].value;
-        const Wide level = Wide::load(level_), known = Wide::load(background);
+        const Wide level = Wide::load(level_), known = known_.value();
         const Real high = level.rounded();
         return {high, ((level - Wide::widened(high)) * Wide(gain_)).rounded(), known.rounded(),
                 (Wide(excess_) * known + Wide(variance_map_ ? 0.0 : read_variance_)).rounded()};
@@ -452,7 +449,7 @@ protected:
     const double excess_, gain_, read_variance_; // F^2; electrons before multiplication a count; of reading, likewise
     uint32_t some_padded_ = 0, some_masked_ = 0, no_border_ = 0, cut_short_ = 0; // lanes
     bool some_left_out_ = false;
-    math::KnownBackground known_[kLanes];             // while it is fitted: the level that it is fitted above
+    KnownBackgrounds<Real> known_;                    // while it is fitted: the level that it is fitted above
     alignas(64) double level_[kLanes];                // what is subtracted from each pixel [counts]
     alignas(64) double column_[kLanes], row_[kLanes]; // of the fitted position
 };

@@ -30,7 +30,8 @@ public:
 
     /// `width`: of a crop, in whole registers.
     SeparableFit(const Channel& channel, const Crops<kLanes>& crops, int64_t width, Workspace& workspace)
-        : channel_(channel), crops_(crops), width_(width), columns_(workspace.take<Scalar>(kLanes * width))
+        : channel_(channel), crops_(crops), width_(width), columns_(workspace.take<Scalar>(kLanes * width)),
+          minus_light_(workspace.take<Real>(channel.height))
     {
     }
 
@@ -66,13 +67,7 @@ public:
         sums.normal = {squares, Real(1), Real(n)};
         sums.zero_on_border = 0;
         normal_squares_ = squares;
-        columns_cubes_ = Real(0);
-        columns_max_ = psf.columns()[0];
-        for (int64_t c = 0; c < channel_.width; ++c) {
-            const Real weight = psf.columns()[c];
-            columns_cubes_ = muladd(weight * weight, weight, columns_cubes_);
-            columns_max_ = larger(columns_max_, weight);
-        }
+        columns_ends_ = ends_of(psf.columns(), channel_.width);
         levels.high.store(high_);
         levels.low.store(low_);
         gain_ = levels.gain;
@@ -91,44 +86,71 @@ public:
     }
 
     /// The sums that errors are made of; `base` is the variance of pixels without the model. V is linear in p where no pixel of a crop is
-    /// too dark, so that they come from sums of p; in lanes of `too_dark` they do not hold.
-    math::Spread<Real> spread(Real excess, const math::Light<Real>& light, Real base, bool wants_squares, uint32_t& too_dark)
+    /// too dark, so that they come from sums of p. In lanes of `uncertain` they do not hold: some is, or its V is too far from others'.
+    math::Spread<Real> spread(Real excess, const math::Light<Real>& light, Real base, bool wants_squares,
+                              uint32_t& uncertain)
     {
-        Real most_column = columns_max_, most_row = rows_[0], cubes_of_rows(0);
-        for (int64_t row = 0; row < channel_.height; ++row) {
-            most_row = larger(most_row, rows_[row]);
-            cubes_of_rows = muladd(rows_[row] * rows_[row], rows_[row], cubes_of_rows);
-        }
+        const Ends rows = ends_of(rows_, channel_.height);
         const Real n(static_cast<Scalar>(channel_.height * channel_.width));
         const Real dark = muladd(excess, light.background, base); // V where p is 0
-        const Real bright = muladd(excess * light.signal, most_row * most_column, dark);
-        const Real least = excess * Real(static_cast<Scalar>(math::kLeastMean));
-        too_dark = lane_bits((dark < least) | (bright < least));
-        const Real by_light = excess * light.signal, squares = normal_squares_;
-        math::Spread<Real> spread{};
-        spread.unweighted.ss = muladd(by_light, cubes_of_rows * columns_cubes_, dark * squares);
-        spread.unweighted.sb = muladd(by_light, squares, dark);
-        spread.unweighted.bb = muladd(n, dark, by_light);
-        spread.light = Real(1);
-        spread.pixels = n;
-        if (wants_squares) spread.squares = sum_of_squares(excess, light, base);
+        const Real bright = muladd(excess * light.signal, rows.most * columns_ends_.most, dark);
+        const Real least = excess * Real(static_cast<Scalar>(math::kLeastMean)), most = larger(dark, bright);
+        const Real too_far =
+            most * Real(static_cast<Scalar>(1e-8)); // of a product of four, the eighth part of float32's range
+        uncertain = lane_bits((dark < least) | (bright < least) | !(too_far < smaller(dark, bright)));
+        const Real by_light = excess * light.signal, squares = normal_squares_, nothing(0);
+        math::Spread<Real> spread{{muladd(by_light, rows.cubes * columns_ends_.cubes, dark * squares),
+                                   muladd(by_light, squares, dark), muladd(n, dark, by_light)},
+                                  {nothing, nothing, nothing},
+                                  Real(1),
+                                  n,
+                                  nothing};
+        if (wants_squares) {
+            spread.squares = sum_of_squares(excess, light, base, most);
+            uncertain |= lane_bits(!(spread.squares - spread.squares == nothing)); // not finite
+        }
         return spread;
     }
 
 private:
-    Real sum_of_squares(Real excess, const math::Light<Real>& light, Real base) const
+    /// Of an axis' weights: the sum of their cubes, and the largest.
+    struct Ends
     {
-        // In counts: electrons by the gain, and what the level's low part leaves.
-        const auto by_gain = static_cast<Scalar>(1 / static_cast<double>(gain_));
-        const Real low_counts = Real::load(low_) * Real(by_gain), excess_counts = excess * Real(by_gain);
-        alignas(64) Scalar signal[kLanes], background[kLanes], variance[kLanes];
-        (light.signal * Real(by_gain)).store(signal);
-        muladd(light.background, Real(by_gain), low_counts).store(background);
-        (base * Real(by_gain) * Real(by_gain) - excess_counts * low_counts).store(variance);
+        Real cubes, most;
+    };
+    static Ends ends_of(const Real* weights, int64_t n)
+    {
+        Ends ends{Real(0), weights[0]};
+        for (int64_t i = 0; i < n; ++i) {
+            ends.cubes = muladd(weights[i] * weights[i], weights[i], ends.cubes);
+            ends.most = larger(ends.most, weights[i]);
+        }
+        return ends;
+    }
+
+    /// What a lane's pixels are compared with, in units in which the largest V is 1; `dark` and `drop` are below 0, for one step less a pixel.
+    struct Model
+    {
+        Real gain;
+        Real dark; // minus the background
+        Real drop; // of V by such a unit: minus the excess
+        Real base;
+    };
+
+    Real sum_of_squares(Real excess, const math::Light<Real>& light, Real base, Real most) const
+    {
+        const Real unit = Real(1) / square_root(most), low = Real::load(low_);
+        const Real minus = Real(0) - unit, minus_signal = light.signal * minus;
+        alignas(64) Scalar gain[kLanes], dark[kLanes], drop[kLanes], rest[kLanes];
+        (Real(gain_) * unit).store(gain);
+        ((light.background + low) * minus).store(dark); // the level's low part is left to the model
+        (excess * minus).store(drop);
+        ((base - excess * low) * unit * unit).store(rest);
+        for (int64_t row = 0; row < channel_.height; ++row) minus_light_[row] = rows_[row] * minus_signal;
         Real squares[kLanes];
         for_each_crop([&](auto rows_of, int lane) {
             squares[lane] =
-                second_pass(rows_of, lane, excess_counts, Real(signal[lane]), Real(background[lane]), Real(variance[lane]));
+                second_pass(rows_of, lane, {Real(gain[lane]), Real(dark[lane]), Real(drop[lane]), Real(rest[lane])});
         });
         return sums_over_lanes(squares);
     }
@@ -195,9 +217,9 @@ private:
         const int64_t in_last = channel_.width - (width_ - kLanes);
         return mask_of<Real>(static_cast<uint32_t>((uint64_t{1} << in_last) - 1));
     }
-    LUMICROP_INLINE Real weight_of_row(int64_t row, int lane) const
+    static LUMICROP_INLINE Real of_row(const Real* rows, int64_t row, int lane)
     {
-        return Real(reinterpret_cast<const Scalar*>(rows_)[row * kLanes + lane]);
+        return Real(reinterpret_cast<const Scalar*>(rows)[row * kLanes + lane]);
     }
 
     /// Sums of p (pixel - level) and, where b is fitted, of (pixel - level), in counts, by columns; and then whether a pixel may be exactly 0.
@@ -213,7 +235,7 @@ private:
         const int64_t height = rows.height();
 #pragma GCC unroll 16
         for (int64_t row = 0; row < height; ++row) {
-            const Real weight = weight_of_row(row, lane);
+            const Real weight = of_row(rows_, row, lane);
             for (int i = 0; i < kRegisters; ++i) {
                 const Real pixel = rows.at(row, i), above = pixel - level;
                 products[i] = muladd(weight, above, products[i]);
@@ -263,38 +285,70 @@ private:
         return pixel == Pixel(0);
     }
 
-    /// Sum of (d - mu)^2 / V. In counts, a pixel costs fewer steps.
+    /// Sum of (d - mu)^2 / V.
     template <class RowsOf>
-    LUMICROP_INLINE Real second_pass(const RowsOf& rows, int lane, Real excess, Real signal, Real background,
-                                     Real base) const
+    LUMICROP_INLINE Real second_pass(const RowsOf& rows, int lane, const Model& model) const
     {
         constexpr int kRegisters = RowsOf::kRegisters;
-        const Real level(high_[lane]);
-        const Scalar* const columns = columns_ + lane * width_;
         Real squares[kRegisters];
         for (Real& one : squares) one = Real(0);
-        const int64_t height = rows.height();
-#pragma GCC unroll 16
-        for (int64_t row = 0; row < height; ++row) {
-            const Real weight = signal * weight_of_row(row, lane);
-            for (int i = 0; i < kRegisters; ++i) {
-                const Real mean = muladd(weight, Real::load(columns + i * kLanes), background);
-                const Real rest = (rows.at(row, i) - level) - mean;
-                squares[i] = muladd(rest * rest, reciprocal(muladd(excess, mean, base)), squares[i]);
-            }
+        const int64_t height = rows.height(), whole = height - height % 4;
+#pragma GCC unroll 4
+        for (int64_t row = 0; row < whole; row += 4) add_squares<4>(rows, row, lane, model, squares);
+        switch (height - whole) {
+        case 3: add_squares<3>(rows, whole, lane, model, squares); break;
+        case 2: add_squares<2>(rows, whole, lane, model, squares); break;
+        case 1: add_squares<1>(rows, whole, lane, model, squares); break;
+        default: break;
         }
         const Real of_last = select(holds_pixels(), squares[kRegisters - 1], Real(0));
         return kRegisters == 2 ? of_last + squares[0] : of_last;
     }
 
+    /// Up to four rows share a division.
+    template <int kRows, class RowsOf, int kRegisters>
+    LUMICROP_INLINE void add_squares(const RowsOf& rows, int64_t first, int lane, const Model& model,
+                                     Real (&squares)[kRegisters]) const
+    {
+        const Real level(high_[lane]);
+        const Scalar* const columns = columns_ + lane * width_;
+        for (int i = 0; i < kRegisters; ++i) {
+            Real square[4], variance[4];
+            for (int k = 0; k < kRows; ++k) {
+                const Real minus_mean =
+                    muladd(of_row(minus_light_, first + k, lane), Real::load(columns + i * kLanes), model.dark);
+                const Real rest = muladd(rows.at(first + k, i) - level, model.gain, minus_mean);
+                variance[k] = muladd(model.drop, minus_mean, model.base);
+                square[k] = rest * rest;
+            }
+            Real sum = square[0], product = variance[0]; // fractions are added
+            if constexpr (kRows >= 2) {
+                sum = muladd(square[0], variance[1], square[1] * variance[0]);
+                product = product * variance[1];
+            }
+            if constexpr (kRows == 3) {
+                sum = muladd(sum, variance[2], square[2] * product);
+                product = product * variance[2];
+            }
+            if constexpr (kRows == 4) {
+                const Real other = variance[2] * variance[3];
+                sum = muladd(sum, other, muladd(square[2], variance[3], square[3] * variance[2]) * product);
+                product = product * other;
+            }
+            squares[i] = muladd(sum, reciprocal(product), squares[i]);
+        }
+    }
+
     const Channel& channel_;
     const Crops<kLanes>& crops_;
     const int64_t width_;
-    Scalar* const columns_; // [kLanes][width_]
+    Scalar* const columns_;   // [kLanes][width_]
+    Real* const minus_light_; // of rows: minus their weights times the light
     Real* rows_ = nullptr;
     alignas(64) Scalar high_[kLanes], low_[kLanes];
     Scalar gain_ = 0;
-    Real normal_squares_, columns_cubes_, columns_max_; // sums of p^2, of columns' weights cubed; the largest of these
+    Real normal_squares_; // sum of p^2
+    Ends columns_ends_;
 };
 
 } // namespace kernel

@@ -15,6 +15,28 @@ LUMICROP_INLINE FloatLanes joined(HalfFloats low, HalfFloats high, std::integer_
     return FloatLanes(__builtin_shufflevector(low, high, kLane...));
 }
 
+// GCC 12 makes a wide conversion of narrower ones.
+LUMICROP_INLINE DoubleLanes widened(HalfFloats half)
+{
+#if defined(__AVX512F__)
+    return DoubleLanes((DoubleLanes::Vector)_mm512_cvtps_pd((__m256)half));
+#elif defined(__AVX2__)
+    return DoubleLanes((DoubleLanes::Vector)_mm256_cvtps_pd((__m128)half));
+#else
+    return DoubleLanes(__builtin_convertvector(half, DoubleLanes::Vector));
+#endif
+}
+LUMICROP_INLINE HalfFloats narrowed(DoubleLanes wide)
+{
+#if defined(__AVX512F__)
+    return (HalfFloats)_mm512_cvtpd_ps((__m512d)wide.v);
+#elif defined(__AVX2__)
+    return (HalfFloats)_mm256_cvtpd_ps((__m256d)wide.v);
+#else
+    return __builtin_convertvector(wide.v, HalfFloats);
+#endif
+}
+
 /// A float64 for each lane of Real: one register, or two beside float32 lanes. (Through memory, two narrow stores
 /// before one wide load would stall.)
 template <class Real>
@@ -37,7 +59,7 @@ struct WideLanes
         } else {
             HalfFloats halves[2];
             __builtin_memcpy(halves, &real.v, sizeof halves);
-            for (int i = 0; i < 2; ++i) wide.part[i] = DoubleLanes(__builtin_convertvector(halves[i], DoubleLanes::Vector));
+            for (int i = 0; i < 2; ++i) wide.part[i] = kernel::widened(halves[i]);
         }
         return wide;
     }
@@ -58,8 +80,7 @@ struct WideLanes
         if constexpr (kParts == 1)
             return part[0];
         else
-            return joined(__builtin_convertvector(part[0].v, HalfFloats), __builtin_convertvector(part[1].v, HalfFloats),
-                          std::make_integer_sequence<int, Real::kCount>());
+            return joined(narrowed(part[0]), narrowed(part[1]), std::make_integer_sequence<int, Real::kCount>());
     }
 
     friend LUMICROP_INLINE WideLanes operator+(WideLanes a, const WideLanes& b)
@@ -75,6 +96,11 @@ struct WideLanes
     friend LUMICROP_INLINE WideLanes operator*(WideLanes a, const WideLanes& b)
     {
         for (int i = 0; i < kParts; ++i) a.part[i] = a.part[i] * b.part[i];
+        return a;
+    }
+    friend LUMICROP_INLINE WideLanes operator/(WideLanes a, const WideLanes& b)
+    {
+        for (int i = 0; i < kParts; ++i) a.part[i] = a.part[i] / b.part[i];
         return a;
     }
     friend LUMICROP_INLINE WideLanes muladd(WideLanes a, const WideLanes& b, const WideLanes& c)

@@ -28,17 +28,9 @@ protected:
     {
         test::expect_refused(context_.get(), {what, spoil, std::move(words), status});
     }
-    /// The CPU computes it; a backend that does not yet do so says UNSUPPORTED, in words, and touches nothing.
     void accept(const std::string& what, const std::function<void(SmallCall&)>& change) const
     {
-        SmallCall call;
-        change(call);
-        const lumicrop_status status = call.integrate(context_.get());
-        if (status == LUMICROP_UNSUPPORTED && GetParam().backend == LUMICROP_BACKEND_CUDA) {
-            EXPECT_TRUE(call.outputs_untouched()) << what;
-            return;
-        }
-        EXPECT_EQ(status, LUMICROP_OK) << what << ": " << lumicrop_last_error();
+        test::expect_accepted(context_.get(), what, change);
     }
     test::Context context_;
 };

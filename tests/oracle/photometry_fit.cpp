@@ -55,7 +55,9 @@ void Asked::fit()
     if (bad_pixel_) out_.photons = exactly(nan_);
     if (fit_.fits_background) {
         const Real per_photon = qe * q_.sensor.em_gain / q_.sensor.scalar_gain;
-        const Real rounding = std::ldexp(std::abs(estimate.light.b), -40);
+        // It is kept above the first pixel, to the last bits of what lies between.
+        const Real between = counts(0) ? std::abs(electrons_[0] - estimate.light.b) : 0;
+        const Real rounding = std::ldexp(std::abs(estimate.light.b), -40) + epsilon() * between;
         out_.background_photons = {estimate.light.b / qe, (estimate.bound.b + rounding) / qe, open};
         out_.background = {out_.background_photons.value * per_photon, out_.background_photons.bound * per_photon,
                            open || q_.sensor.gain_differs};
