@@ -165,13 +165,15 @@ protected:
         }
         case Subtracted::fitted: {
             // Above the crop's first pixel, so that a large level costs no digits.
+            alignas(64) double electrons[kLanes];
             for (int lane = 0; lane < kLanes; ++lane) {
                 const double first = first_pixel(lane);
                 const bool usable =
                     !has_uneven_pixels() && math::is_finite(first) && !(some_left_out_ && (left_out_[0] >> lane & 1) != 0);
                 level_[lane] = usable ? first : channel_.camera_offset;
+                electrons[lane] = usable ? (first - channel_.camera_offset) * gain_ : 0;
             }
-            known_.set_given((Wide::load(level_) - Wide(channel_.camera_offset)) * Wide(gain_));
+            known_.set_given(Wide::load(electrons));
             return;
         }
         case Subtracted::map:
