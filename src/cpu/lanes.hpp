@@ -26,7 +26,8 @@ constexpr int kRegisterBytes = 32;
 constexpr int kRegisterBytes = 16;
 #endif
 
-#define LUMICROP_INLINE inline __attribute__((always_inline))
+#define LUMICROP_INLINED __attribute__((always_inline))
+#define LUMICROP_INLINE inline LUMICROP_INLINED
 
 /// The compiler's vector types (which a template cannot make from its parameter).
 template <class Scalar>

@@ -92,8 +92,8 @@ private:
         psf_->gauss().weigh_axes();
         const Level level = this->level();
         const Real excess(static_cast<Scalar>(excess_));
-        const auto sums =
-            separable_->template add_up<kFitted>(psf_->gauss(), {level.high, level.low, static_cast<Scalar>(gain_)});
+        const auto sums = separable_->template add_up<kFitted>(
+            psf_->gauss(), {level.high, level.low, static_cast<Scalar>(gain_)}, static_cast<bool>(job.result.chi2));
         keep_psf_sum(sums.weights);
         math::Light<Real> light{sums.light.signal / sums.normal.ss, Real(0)};
         if (kFitted) light = product(math::inverse<true>(sums.normal), sums.light);

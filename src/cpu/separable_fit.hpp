@@ -51,8 +51,9 @@ public:
         uint32_t zero_on_border; // lanes, where that is padding
     };
 
+    /// `comes_again`: spread() will want squares, and pass over the pixels once more.
     template <bool kFitted>
-    Sums add_up(const Psf& psf, const Levels& levels)
+    Sums add_up(const Psf& psf, const Levels& levels, bool comes_again)
     {
         const typename Psf::AxisSums columns = Psf::add_up_axis(psf.columns(), channel_.width),
                                      rows = Psf::add_up_axis(psf.rows(), channel_.height);
@@ -73,8 +74,8 @@ public:
         gain_ = levels.gain;
         const bool seeks_zeros = kFitted && channel_.padding == Padding::zeros;
         Real products[kLanes], pixels[kLanes];
-        for_each_crop([&](auto rows_of, int lane) {
-            crops_.prefetch(lane, kLanes);
+        for_each_crop([&](auto rows_of, int lane) LUMICROP_INLINED {
+            crops_.prefetch(lane, comes_again ? 2 * kLanes : kLanes);
             if (first_pass<kFitted>(rows_of, lane, products[lane], pixels[lane]) && seeks_zeros)
                 sums.zero_on_border |= static_cast<uint32_t>(has_zero_on_border(rows_of)) << lane;
         });
@@ -148,7 +149,8 @@ private:
         ((base - excess * low) * unit * unit).store(rest);
         for (int64_t row = 0; row < channel_.height; ++row) minus_light_[row] = rows_[row] * minus_signal;
         Real squares[kLanes];
-        for_each_crop([&](auto rows_of, int lane) {
+        for_each_crop([&](auto rows_of, int lane) LUMICROP_INLINED {
+            crops_.prefetch(kLanes + lane, 2 * kLanes);
             squares[lane] =
                 second_pass(rows_of, lane, {Real(gain[lane]), Real(dark[lane]), Real(drop[lane]), Real(rest[lane])});
         });
