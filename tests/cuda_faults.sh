@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the CUDA calls of a program fail, one a run, on the emulator: each call in turn with an unknown error, each but frees for
-# lack of memory (allocations among them), each executed kernel, copy and fill; and shows it machines without a usable GPU.
+# Makes the CUDA calls of a program fail, one a run, on the emulator: each call in turn with an unknown error, each allocation and every
+# third other call that frees nothing for lack of memory, each executed kernel, copy and fill; and shows it machines without a usable GPU.
 #
 #   cuda_faults.sh CUEMU PROGRAM [JOBS]     the emulator's wrapper, the program, how many at once (default: the number of cores)
 #
@@ -34,13 +34,15 @@ in_turn() { # WHAT: the options of one run on each line of the input
 
 "$cuemu" --calls "$work/calls" --execs "$work/execs" -- "$program" >"$work/output" || { cat "$work/output"; exit 1; }
 calls=$(wc -l <"$work/calls")
-no_free=$(grep -cvE 'Free|Destroy|HostUnregister' "$work/calls")
+frees='Free|Destroy|HostUnregister' allocates='Malloc|HostAlloc|MemPoolCreate'
+no_free=$(grep -cvE "$frees" "$work/calls")
 execs=$(wc -l <"$work/execs")
-allocations=$(grep -cE 'Malloc|HostAlloc|MemPoolCreate' "$work/calls")
+allocations=$(grep -cE "$allocates" "$work/calls")
 echo "$calls calls, $no_free of them no frees and $allocations of those allocations, $execs executed tasks"
 
 seq -f '--fail any:%.0f=cudaErrorUnknown' "$calls" | in_turn "an unknown error of each call"
-seq -f '--fail any-no-free:%.0f=cudaErrorMemoryAllocation' "$no_free" | in_turn "lack of memory of each call that frees nothing"
+grep -vE "$frees" "$work/calls" | awk -v allocates="$allocates" \
+    '$0 ~ allocates || NR % 3 == 0 { print "--fail any-no-free:" NR "=cudaErrorMemoryAllocation" }' | in_turn "lack of memory"
 seq -f '--fail exec:%.0f=cudaErrorIllegalAddress' "$execs" | in_turn "failure of each executed task"
 printf '%s\n' '--devices 0' '--devices -1' '--cc 5.0' '--memory 4M' '--memory 256k' '--memory 64k' |
     in_turn "no device, an old driver, no kernel image, little memory"
