@@ -8,6 +8,7 @@
 #include "cpu/photometry_pixels.hpp"
 #include "cpu/psf_images.hpp"
 #include "cpu/separable_fit.hpp"
+#include "cpu/wide_fit.hpp"
 #include "math/photometry.hpp"
 
 namespace lumicrop {
@@ -272,14 +273,14 @@ private:
             for (int lane = 0; lane < kLanes; ++lane) mean[lane] = mean_read_variance(lane);
             read_variance = Wide::load(mean);
         }
-        const WideFit of(normal, found.light, spread, kIterates);
+        const WideFit<Real> of(normal, found.light, spread, kIterates);
         uint32_t uncountable = 0, parameter_is_nan = 0;
         for (int i = 0; i < Wide::kParts; ++i) {
             const int first = i * DoubleLanes::kCount;
             const math::KnownBackgroundOf<DoubleLanes> known = known_.from(first);
             const math::Square<DoubleLanes> square = of.normal(i);
-            const DoubleLanes signal = of.at[WideFit::signal].part[i],
-                              background = kFitted ? known.value + of.at[WideFit::background].part[i] : known.value;
+            const DoubleLanes signal = of.at[WideFit<Real>::signal].part[i],
+                              background = kFitted ? known.value + of.at[WideFit<Real>::background].part[i] : known.value;
             math::CertaintyOf<DoubleLanes> certainty{};
             if (tells && kFitted)
                 certainty =
@@ -314,42 +315,6 @@ private:
         for_each_of(shape_is_nan,
                     [&](int lane) { outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number(); });
     }
-
-    /// Sums over the pixels, in float64.
-    struct WideFit
-    {
-        enum Sum { ss, sb, bb, signal, background, vss, vsb, vbb, wss, wsb, wbb, light, pixels, squares, kSums };
-        Wide at[kSums];
-
-        /// `by_variance`: of the spread's squares, only the weighted ones are looked at; else only the others.
-        WideFit(const math::Square<Real>& normal, const math::Light<Real>& found, const math::Spread<Real>& spread,
-                bool by_variance)
-        {
-            widen(ss, normal);
-            at[signal] = Wide::widened(found.signal);
-            at[background] = Wide::widened(found.background);
-            for (int k = vss; k <= wbb; ++k) at[k] = Wide(0.0);
-            by_variance ? widen(wss, spread.weighted) : widen(vss, spread.unweighted);
-            at[light] = Wide::widened(spread.light);
-            at[pixels] = Wide::widened(spread.pixels);
-            at[squares] = Wide::widened(spread.squares);
-        }
-        void widen(int first, const math::Square<Real>& square)
-        {
-            at[first] = Wide::widened(square.ss);
-            at[first + 1] = Wide::widened(square.sb);
-            at[first + 2] = Wide::widened(square.bb);
-        }
-        math::Square<DoubleLanes> normal(int i) const { return {at[ss].part[i], at[sb].part[i], at[bb].part[i]}; }
-        math::Spread<DoubleLanes> spread(int i) const
-        {
-            return {{at[vss].part[i], at[vsb].part[i], at[vbb].part[i]},
-                    {at[wss].part[i], at[wsb].part[i], at[wbb].part[i]},
-                    at[light].part[i],
-                    at[pixels].part[i],
-                    at[squares].part[i]};
-        }
-    };
 
     /// NaN where the PSF counts nothing.
     void forget(int lane, Outcomes<kLanes>& outcomes)
