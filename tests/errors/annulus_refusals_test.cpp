@@ -6,11 +6,10 @@
 
 namespace {
 
+using test::infinity;
+using test::nan_;
 using test::SmallCall;
 using test::TypedArray;
-
-const double nan_ = std::nan("");
-const double infinity = std::numeric_limits<double>::infinity();
 
 class AnnulusRefusals : public test::EveryBackend
 {

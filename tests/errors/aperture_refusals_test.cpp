@@ -6,10 +6,9 @@
 
 namespace {
 
+using test::infinity;
+using test::nan_;
 using test::SmallCall;
-
-const double nan_ = std::nan("");
-const double infinity = std::numeric_limits<double>::infinity();
 
 class ApertureRefusals : public test::EveryBackend
 {

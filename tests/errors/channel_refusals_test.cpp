@@ -6,11 +6,11 @@
 
 namespace {
 
+using test::infinity;
 using test::Refusal;
 using test::SmallCall;
 
 const double nan = std::nan("");
-const double infinity = std::numeric_limits<double>::infinity();
 
 class ChannelRefusals : public test::EveryBackend
 {

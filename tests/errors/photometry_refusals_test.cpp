@@ -8,12 +8,11 @@
 
 namespace {
 
+using test::infinity;
+using test::nan_;
 using test::Refusal;
 using test::SmallCall;
 using test::TypedArray;
-
-const double nan_ = std::nan("");
-const double infinity = std::numeric_limits<double>::infinity();
 
 class PhotometryRefusals : public test::EveryBackend
 {

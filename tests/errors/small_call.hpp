@@ -4,11 +4,16 @@
 #include "../support/every_backend.hpp"
 #include "../support/typed_array.hpp"
 
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace test {
+
+inline const double nan_ = std::nan("");
+inline const double infinity = std::numeric_limits<double>::infinity();
 
 struct SmallCall
 {

@@ -31,7 +31,7 @@ void choose_size(Chance& chance, SizeClass size, int64_t square, ChannelInput& c
     if (size != SizeClass::square && channel.height == channel.width && has_a_class_of_its_own) --channel.width;
 }
 
-void choose_camera(Chance& chance, ChannelInput& channel)
+void choose_plain_camera(Chance& chance, ChannelInput& channel)
 {
     channel.camera_offset = chance.one_of({0.0, 0.0, 100.5, 30000.3});
     if (channel.dtype == LUMICROP_U8 && channel.camera_offset > 255) channel.camera_offset = 12.5;
@@ -79,7 +79,7 @@ ChannelInput random_channel(Chance& chance, const Cell& cell, int64_t n, int64_t
     channel.dtype = cell.dtype;
     channel.n = n;
     choose_size(chance, cell.size, side, channel);
-    choose_camera(chance, channel);
+    choose_plain_camera(chance, channel);
     channel.method = cell.method == Photometry::sum ? LUMICROP_SUM : LUMICROP_FILTER;
     channel.model = cell.method == Photometry::gauss    ? LUMICROP_GAUSS
                     : cell.method == Photometry::spline ? LUMICROP_SPLINE

@@ -19,7 +19,7 @@ struct Spot
     bool exists() const { return !std::isnan(row) && !std::isnan(column); }
 };
 
-double at(const Column& column, int64_t i)
+double number_at(const Column& column, int64_t i)
 {
     return column->values[static_cast<size_t>(i)];
 }
@@ -27,7 +27,8 @@ double at(const Column& column, int64_t i)
 Spot spot_of(const Job& job, const ChannelInput& channel, int64_t i)
 {
     const Real corner = job.origin == LUMICROP_PIXEL_CORNER ? 0.5 : 0;
-    return {Real(at(job.y_fit, i)) / channel.pixel_y_nm - corner, Real(at(job.x_fit, i)) / channel.pixel_x_nm - corner};
+    return {Real(number_at(job.y_fit, i)) / channel.pixel_y_nm - corner,
+            Real(number_at(job.x_fit, i)) / channel.pixel_x_nm - corner};
 }
 
 enum class Holds { no, maybe, yes };
@@ -67,8 +68,8 @@ public:
     oracle::Surroundings surroundings() const
     {
         oracle::Surroundings around;
-        around.x = static_cast<double>(spot_.column - at(job_.X0, i_));
-        around.y = static_cast<double>(spot_.row - at(job_.Y0, i_));
+        around.x = static_cast<double>(spot_.column - number_at(job_.X0, i_));
+        around.y = static_cast<double>(spot_.row - number_at(job_.Y0, i_));
         if (!spot_.exists()) return around;
         const int64_t height = gathered_ ? channel_.frame_height : channel_.height;
         const int64_t width = gathered_ ? channel_.frame_width : channel_.width;
@@ -87,8 +88,8 @@ public:
 
 private:
     /// Where the image of frames or crops lies in the frame.
-    Real top() const { return gathered_ ? 0 : at(job_.Y0, i_); }
-    Real left() const { return gathered_ ? 0 : at(job_.X0, i_); }
+    Real top() const { return gathered_ ? 0 : number_at(job_.Y0, i_); }
+    Real left() const { return gathered_ ? 0 : number_at(job_.X0, i_); }
 
     /// Rows or columns that the ring may reach.
     int64_t first(Real centre) const { return std::max<int64_t>(0, std::llround(centre - outer_) - 1); }
@@ -100,7 +101,7 @@ private:
         const std::vector<Place> order = places(job_);
         for (int64_t k = 0; k < job_.n; ++k) {
             const bool other = k != i_ && order[static_cast<size_t>(k)].channel == place_.channel;
-            if (!other || at(job_.frame, k) != at(job_.frame, i_)) continue;
+            if (!other || number_at(job_.frame, k) != number_at(job_.frame, i_)) continue;
             const Spot spot = spot_of(job_, channel_, k);
             const Spot away{spot.row - spot_.row, spot.column - spot_.column};
             if (spot.exists() && std::hypot(away.row, away.column) < outer_ + neighbour_ + 1) neighbours_.push_back(away);
@@ -122,14 +123,14 @@ private:
     {
         const int64_t frame_row = gathered_ ? row : row + static_cast<int64_t>(top());
         const int64_t frame_column = gathered_ ? column : column + static_cast<int64_t>(left());
-        const int64_t crop_row = gathered_ ? row - static_cast<int64_t>(at(job_.Y0, i_)) : row;
-        const int64_t crop_column = gathered_ ? column - static_cast<int64_t>(at(job_.X0, i_)) : column;
+        const int64_t crop_row = gathered_ ? row - static_cast<int64_t>(number_at(job_.Y0, i_)) : row;
+        const int64_t crop_column = gathered_ ? column - static_cast<int64_t>(number_at(job_.X0, i_)) : column;
         const bool in_crop = crop_row >= 0 && crop_column >= 0 && crop_row < channel_.height && crop_column < channel_.width;
         if (in_crop) pixel.in_crop = crop_row * channel_.width + crop_column;
         if (!gathered_ && padding_[static_cast<size_t>(pixel.in_crop)] != 0) return false;
         const int64_t height = gathered_ ? channel_.frame_height : channel_.height;
         const int64_t width = gathered_ ? channel_.frame_width : channel_.width;
-        const int64_t image = gathered_ ? static_cast<int64_t>(at(job_.frame, i_)) : place_.crop;
+        const int64_t image = gathered_ ? static_cast<int64_t>(number_at(job_.frame, i_)) : place_.crop;
         pixel.raw = channel_.pixels[static_cast<size_t>((image * height + row) * width + column)];
         pixel.offset = channel_.camera_offset;
         pixel.gain = channel_.gain;
