@@ -32,9 +32,9 @@ Kernel team_kernel_for(const Channel& channel)
     if (uses_spline(channel)) {
         shape.spline = channel.spline->view();
         shape.axes_bytes = axes_bytes(shape.spline);
-        return channel.plain ? team_spline_kernel(Real(), shape) : team_spline_photometry_kernel(Real(), shape);
     }
-    if (!channel.plain) return team_gauss_photometry_kernel(Real(), shape);
+    if (!channel.plain) return team_photometry_kernel(Real(), shape);
+    if (uses_spline(channel)) return team_spline_kernel(Real(), shape);
     return channel.method == Method::sum ? team_sum_kernel(Real(), shape) : team_gauss_kernel(Real(), shape);
 }
 

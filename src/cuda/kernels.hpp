@@ -44,11 +44,9 @@ Kernel team_gauss_kernel(double, const TeamShape& shape);
 Kernel team_spline_kernel(float, const TeamShape& shape);
 Kernel team_spline_kernel(double, const TeamShape& shape);
 
-/// The same for channels that are not plain, whatever their method, sums without a PSF as if it were a Gaussian.
-Kernel team_gauss_photometry_kernel(float, const TeamShape& shape);
-Kernel team_gauss_photometry_kernel(double, const TeamShape& shape);
-Kernel team_spline_photometry_kernel(float, const TeamShape& shape);
-Kernel team_spline_photometry_kernel(double, const TeamShape& shape);
+/// The same for channels that are not plain, whatever their method and PSF.
+Kernel team_photometry_kernel(float, const TeamShape& shape);
+Kernel team_photometry_kernel(double, const TeamShape& shape);
 
 /// Backgrounds on rings: boxes of pixels around positions in frames, or whole crops.
 struct AnnulusShape

@@ -3,16 +3,9 @@
 namespace lumicrop {
 namespace cuda {
 
-Kernel team_gauss_photometry_kernel(double, const TeamShape& shape)
+Kernel team_photometry_kernel(double, const TeamShape& shape)
 {
-    return team_kernel<double, GaussPhotometry<double>>(shape, gauss_photometry_warp<double>,
-                                                        gauss_photometry_block<double>);
-}
-
-Kernel team_spline_photometry_kernel(double, const TeamShape& shape)
-{
-    return team_kernel<double, SplinePhotometry<double>>(shape, spline_photometry_warp<double>,
-                                                         spline_photometry_block<double>);
+    return team_kernel<double, Photometry<double>>(shape, photometry_warp<double>, photometry_block<double>);
 }
 
 } // namespace cuda

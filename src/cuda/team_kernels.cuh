@@ -6,6 +6,7 @@
 #include "cuda/kernels.hpp"
 #include "cuda/team_gauss.cuh"
 #include "cuda/team_photometry.cuh"
+#include "cuda/team_psf.cuh"
 #include "cuda/team_spline.cuh"
 #include "cuda/team_sum.cuh"
 
@@ -158,29 +159,17 @@ __global__ void __launch_bounds__(kBlockThreads, 1) spline_block(const __grid_co
 }
 
 template <class Real>
-using GaussPhotometry = TeamPhotometry<Real, TeamGaussPsf<Real>>;
-template <class Real>
-using SplinePhotometry = TeamPhotometry<Real, TeamSplinePsf<Real>>;
+using Photometry = TeamPhotometry<Real, TeamPsf<Real>>;
 
 template <class Real>
-__global__ void __launch_bounds__(kMostWarps* kWarp, 2) gauss_photometry_warp(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kMostWarps* kWarp, 2) photometry_warp(const __grid_constant__ ChannelView view)
 {
-    compute_by_warps<Real, GaussPhotometry<Real>>(view);
+    compute_by_warps<Real, Photometry<Real>>(view);
 }
 template <class Real>
-__global__ void __launch_bounds__(kMostWarps* kWarp, 2) spline_photometry_warp(const __grid_constant__ ChannelView view)
+__global__ void __launch_bounds__(kBlockThreads, 1) photometry_block(const __grid_constant__ ChannelView view)
 {
-    compute_by_warps<Real, SplinePhotometry<Real>>(view);
-}
-template <class Real>
-__global__ void __launch_bounds__(kBlockThreads, 1) gauss_photometry_block(const __grid_constant__ ChannelView view)
-{
-    compute_by_blocks<Real, GaussPhotometry<Real>>(view);
-}
-template <class Real>
-__global__ void __launch_bounds__(kBlockThreads, 1) spline_photometry_block(const __grid_constant__ ChannelView view)
-{
-    compute_by_blocks<Real, SplinePhotometry<Real>>(view);
+    compute_by_blocks<Real, Photometry<Real>>(view);
 }
 
 /// The warp kernel of a method where a crop and its scratch fit a warp's share of shared memory, else the block kernel.
