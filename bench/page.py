@@ -69,10 +69,15 @@ def table(rows: dict) -> str:
         error = f"{row['error']:.1g}" if "error" in row else ""
         error += f" ({seed['error seed']:.1g})" if "error seed" in seed else ""
         lines.append(
-            f"`{name}` | {millions(row.get('crops/s'))} | {row['bytes/s'] / 1e9:.2f} | {percent(row.get('share'))} | {spread(row)} | "
+            f"`{name}` | {millions(row.get('crops/s'))} | {gigabytes(row.get('bytes/s'))} | {percent(row.get('share'))} | {spread(row)} | "
             f"{'' if ratio is None else format(ratio, '.3g')} | {error}"
         )
     return markdown("row | M crops/s | GB/s | of read bandwidth | spread | x seed | error (seed's)", lines)
+
+
+def gigabytes(a_second: float | None) -> str:
+    """Nothing where a row has no rate of its own."""
+    return "" if a_second is None else f"{a_second / 1e9:.2f}"
 
 
 def millions(rate) -> str:
