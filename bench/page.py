@@ -169,7 +169,7 @@ def cuda_heading(machine: dict, rows: dict) -> str:
 
 def cuda_table(rows: dict) -> str:
     lines = [
-        f"`{name}` | {millions(row.get('crops/s'))} | {row['bytes/s'] / 1e9:.2f} | {percent(row.get('share'))} | {spread(row)} | "
+        f"`{name}` | {millions(row.get('crops/s'))} | {gigabytes(row['bytes/s'])} | {percent(row.get('share'))} | {spread(row)} | "
         f"{'' if 'error' not in row else format(row['error'], '.1g')}"
         for name, row in rows.items() if not name.startswith("call/") and "bytes/s" in row
     ]

@@ -75,6 +75,11 @@ test_preset() { # PRESET [CTEST OPTION...]
     OMP_WAIT_POLICY=passive ctest --preset "$1" -j "$jobs" "${@:2}"
 }
 
+# Where everything is slow: so many random jobs, and not the test of how much memory a call takes.
+test_fewer() { # JOBS PRESET [CTEST OPTION...]
+    LUMICROP_TEST_JOBS=$1 test_preset "$2" --exclude-regex '^memory$' "${@:3}"
+}
+
 stage_format() { scripts/format.sh --check; }
 
 stage_release() {
@@ -169,7 +174,7 @@ stage_sanitizers() {
     # The baseline's kernels alone: the others have the same headers, and what they read is watched by `guarded_memory` of `release`. (With
     # -DLUMICROP_BASELINE_ONLY=OFF they take three times as long to build.) AddressSanitizer ends a process that runs out of memory, which
     # the test `memory` does on purpose.
-    LUMICROP_TEST_JOBS=${LUMICROP_SANITIZED_JOBS:-150} test_preset sanitizers --exclude-regex '^memory$'
+    test_fewer "${LUMICROP_SANITIZED_JOBS:-150}" sanitizers
 }
 
 stage_threads() {
@@ -184,7 +189,7 @@ stage_threads() {
 
 # Under emulation: fewer random jobs, and not the test of how much memory a call takes (slow there, and the emulator's own).
 test_emulated() { # PRESET [CTEST OPTION...]
-    LUMICROP_TEST_JOBS=${LUMICROP_EMULATED_JOBS:-40} test_preset "$1" --exclude-regex '^memory$' "${@:2}"
+    test_fewer "${LUMICROP_EMULATED_JOBS:-40}" "$@"
 }
 
 stage_baseline() {

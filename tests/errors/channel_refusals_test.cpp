@@ -7,10 +7,9 @@
 namespace {
 
 using test::infinity;
+using test::nan_;
 using test::Refusal;
 using test::SmallCall;
-
-const double nan = std::nan("");
 
 class ChannelRefusals : public test::EveryBackend
 {
@@ -20,7 +19,7 @@ class ChannelRefusals : public test::EveryBackend
 std::vector<Refusal> not_above_zero(const std::string& name, double lumicrop_channel::*field)
 {
     std::vector<Refusal> refusals;
-    for (double value : {nan, 0.0, -1.0, infinity}) {
+    for (double value : {nan_, 0.0, -1.0, infinity}) {
         refusals.push_back({name + " = " + std::to_string(value),
                             [=](SmallCall& c) { c.channels[1].*field = value; },
                             {"channel 2", name}});
@@ -39,11 +38,11 @@ TEST_P(ChannelRefusals, PhysicalQuantitiesMustBeFiniteAndAboveZero)
           not_above_zero("pixel_y_nm", &lumicrop_channel::pixel_y_nm),
           not_above_zero("pixel_x_nm", &lumicrop_channel::pixel_x_nm)})
         for (const Refusal& refusal : refusals) test::expect_refused(context.get(), refusal);
-    for (double value : {nan, infinity})
+    for (double value : {nan_, infinity})
         test::expect_refused(
             context.get(),
             {"camera_offset", [=](SmallCall& c) { c.channels[0].camera_offset = value; }, {"channel 1", "camera_offset"}});
-    test::expect_accepted(context.get(), "a sum without pixel sizes", [](SmallCall& c) { c.channels[0].pixel_y_nm = nan; });
+    test::expect_accepted(context.get(), "a sum without pixel sizes", [](SmallCall& c) { c.channels[0].pixel_y_nm = nan_; });
     test::expect_accepted(context.get(), "a negative camera offset", [](SmallCall& c) { c.channels[0].camera_offset = -3; });
 }
 

@@ -7,15 +7,6 @@
 
 namespace test {
 
-namespace {
-
-double at(const Column& column, int64_t detection)
-{
-    return column->values[static_cast<size_t>(detection)];
-}
-
-} // namespace
-
 oracle::Padding rule_of(const ChannelInput& channel)
 {
     switch (channel.rule()) {
@@ -30,8 +21,8 @@ namespace {
 /// sigma_x_fit, else sigma_fit, else the channel's own (SPEC 5).
 double first_of(const Column& own, const Column& common, const std::optional<double>& channel, int64_t detection)
 {
-    if (own) return at(own, detection);
-    if (common) return at(common, detection);
+    if (own) return number_at(own, detection);
+    if (common) return number_at(common, detection);
     return channel.value_or(std::nan(""));
 }
 
@@ -42,8 +33,8 @@ oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
     oracle::Psf psf;
     psf.pixel_y = channel.pixel_y_nm;
     psf.pixel_x = channel.pixel_x_nm;
-    psf.mux = at(job.x_fit, i) - at(job.X0, i) * channel.pixel_x_nm;
-    psf.muy = at(job.y_fit, i) - at(job.Y0, i) * channel.pixel_y_nm;
+    psf.mux = number_at(job.x_fit, i) - number_at(job.X0, i) * channel.pixel_x_nm;
+    psf.muy = number_at(job.y_fit, i) - number_at(job.Y0, i) * channel.pixel_y_nm;
     if (job.origin == LUMICROP_PIXEL_CORNER) { // the first pixel's centre lies half a pixel from coordinate 0
         psf.mux -= channel.pixel_x_nm / 2;
         psf.muy -= channel.pixel_y_nm / 2;
@@ -57,11 +48,11 @@ oracle::Psf psf_of(const Job& job, const ChannelInput& channel, int64_t i)
         psf.model = oracle::Model::gauss;
         psf.sigma_x = first_of(job.sigma_x_fit, job.sigma_fit, channel.psf_sigma_x_nm, i);
         psf.sigma_y = first_of(job.sigma_y_fit, job.sigma_fit, channel.psf_sigma_y_nm, i);
-        psf.theta_deg = job.sigma_angle ? at(job.sigma_angle, i) : channel.psf_theta_deg.value_or(0);
+        psf.theta_deg = job.sigma_angle ? number_at(job.sigma_angle, i) : channel.psf_theta_deg.value_or(0);
         break;
     default:
         psf.model = oracle::Model::spline;
-        psf.z = job.z_fit ? at(job.z_fit, i) : 0;
+        psf.z = job.z_fit ? number_at(job.z_fit, i) : 0;
         psf.spline = &channel.spline->values;
     }
     return psf;
@@ -71,8 +62,10 @@ oracle::Ellipse ellipse_of(const Job& job, const ChannelInput& channel, int64_t 
 {
     const oracle::Real corner = job.origin == LUMICROP_PIXEL_CORNER ? 0.5 : 0; // as for the PSF
     oracle::Ellipse ellipse;
-    ellipse.x = static_cast<double>(oracle::Real(at(job.x_fit, i)) / channel.pixel_x_nm - at(job.X0, i) - corner);
-    ellipse.y = static_cast<double>(oracle::Real(at(job.y_fit, i)) / channel.pixel_y_nm - at(job.Y0, i) - corner);
+    ellipse.x =
+        static_cast<double>(oracle::Real(number_at(job.x_fit, i)) / channel.pixel_x_nm - number_at(job.X0, i) - corner);
+    ellipse.y =
+        static_cast<double>(oracle::Real(number_at(job.y_fit, i)) / channel.pixel_y_nm - number_at(job.Y0, i) - corner);
     ellipse.semi_x = channel.aperture_x_px.value_or(std::nan(""));
     ellipse.semi_y = channel.aperture_y_px.value_or(std::nan(""));
     if (std::isnan(ellipse.semi_y)) ellipse.semi_y = ellipse.semi_x;
@@ -82,17 +75,18 @@ oracle::Ellipse ellipse_of(const Job& job, const ChannelInput& channel, int64_t 
 
 double ellipse_rounding(const Job& job, const ChannelInput& channel, int64_t i)
 {
-    const double largest = std::abs(at(job.x_fit, i)) / channel.pixel_x_nm +
-                           std::abs(at(job.y_fit, i)) / channel.pixel_y_nm + std::abs(at(job.X0, i)) +
-                           std::abs(at(job.Y0, i)) + 1;
+    const double largest = std::abs(number_at(job.x_fit, i)) / channel.pixel_x_nm +
+                           std::abs(number_at(job.y_fit, i)) / channel.pixel_y_nm + std::abs(number_at(job.X0, i)) +
+                           std::abs(number_at(job.Y0, i)) + 1;
     return std::ldexp(largest, -52);
 }
 
 double position_rounding(const Job& job, const ChannelInput& channel, int64_t i)
 {
-    const double largest = std::abs(at(job.x_fit, i)) + std::abs(at(job.y_fit, i)) +
-                           std::abs(at(job.X0, i)) * channel.pixel_x_nm + std::abs(at(job.Y0, i)) * channel.pixel_y_nm +
-                           double(channel.width) * channel.pixel_x_nm + double(channel.height) * channel.pixel_y_nm;
+    const double largest = std::abs(number_at(job.x_fit, i)) + std::abs(number_at(job.y_fit, i)) +
+                           std::abs(number_at(job.X0, i)) * channel.pixel_x_nm +
+                           std::abs(number_at(job.Y0, i)) * channel.pixel_y_nm + double(channel.width) * channel.pixel_x_nm +
+                           double(channel.height) * channel.pixel_y_nm;
     return std::ldexp(largest, -52);
 }
 
@@ -119,8 +113,8 @@ oracle::Crop crop_of(const Job& job, const Place& place, int64_t detection)
             int64_t x = 0;
             bool outside = false;
             if (frame_known) {
-                y = static_cast<int64_t>(at(job.Y0, detection)) + row;
-                x = static_cast<int64_t>(at(job.X0, detection)) + column;
+                y = static_cast<int64_t>(number_at(job.Y0, detection)) + row;
+                x = static_cast<int64_t>(number_at(job.X0, detection)) + column;
                 outside = outside_frame(y, channel.frame_height) || outside_frame(x, channel.frame_width);
                 crop.outside.push_back(outside);
             }
@@ -128,10 +122,10 @@ oracle::Crop crop_of(const Job& job, const Place& place, int64_t detection)
                 crop.raw.push_back(0);
                 continue;
             }
-            const int64_t flat =
-                gathered
-                    ? (static_cast<int64_t>(at(job.frame, detection)) * channel.frame_height + y) * channel.frame_width + x
-                    : (place.crop * crop.height + row) * crop.width + column;
+            const int64_t flat = gathered ? (static_cast<int64_t>(number_at(job.frame, detection)) * channel.frame_height +
+                                             y) * channel.frame_width +
+                                                x
+                                          : (place.crop * crop.height + row) * crop.width + column;
             crop.raw.push_back(channel.pixels[static_cast<size_t>(flat)]);
         }
     return crop;
@@ -144,7 +138,7 @@ oracle::Answer answer_of(const Job& job, const Place& place, int64_t detection)
     const oracle::Crop crop = crop_of(job, place, detection);
     if (channel.method == LUMICROP_SUM) return oracle::border_sum(crop, rule_of(channel), camera);
     const oracle::Psf psf = psf_of(job, channel, detection);
-    const double os_fit = at(job.os_fit, detection);
+    const double os_fit = number_at(job.os_fit, detection);
     const bool parameter_is_nan = std::isnan(psf.mux) || std::isnan(psf.muy) || std::isnan(os_fit) ||
                                   std::isnan(psf.sigma_x) || std::isnan(psf.sigma_y) || std::isnan(psf.theta_deg) ||
                                   std::isnan(psf.z);

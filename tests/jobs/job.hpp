@@ -100,6 +100,10 @@ struct ColumnInput
     Layout layout;
 };
 using Column = std::optional<ColumnInput>;
+inline double number_at(const Column& column, int64_t detection)
+{
+    return column->values[static_cast<size_t>(detection)];
+}
 
 /// The columns of lumicrop_result, in its order.
 enum class Out {

@@ -45,7 +45,7 @@ oracle::Sensor sensor_of(const Job& job, const ChannelInput& channel, int64_t i)
     sensor.gain_differs = channel.gain_map.has_value();
     if (!channel.has_maps()) return sensor;
     const auto whole = [&](const Column& column) {
-        return column ? static_cast<int64_t>(column->values[static_cast<size_t>(i)]) : int64_t{0};
+        return column ? static_cast<int64_t>(number_at(column, i)) : int64_t{0};
     };
     const auto adopt = [&](const Map& map, std::vector<double>& to) {
         if (!map) return;
@@ -85,7 +85,7 @@ oracle::Question question_of(const Job& job, const Place& place, int64_t i)
         question.shape_is_nan = std::isnan(psf.mux) || std::isnan(psf.muy) || std::isnan(psf.sigma_x) ||
                                 std::isnan(psf.sigma_y) || std::isnan(psf.theta_deg) || std::isnan(psf.z);
     }
-    if (channel.subtracted() == LUMICROP_BACKGROUND_COLUMN) question.os_fit = job.os_fit->values[static_cast<size_t>(i)];
+    if (channel.subtracted() == LUMICROP_BACKGROUND_COLUMN) question.os_fit = number_at(job.os_fit, i);
     question.precision = computed_in_float32(channel.dtype) ? oracle::Precision::single_ : oracle::Precision::double_;
     if (question.psf && question.precision == oracle::Precision::double_)
         question.position_rounding = position_rounding(job, channel, i);

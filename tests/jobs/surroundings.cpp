@@ -19,11 +19,6 @@ struct Spot
     bool exists() const { return !std::isnan(row) && !std::isnan(column); }
 };
 
-double number_at(const Column& column, int64_t i)
-{
-    return column->values[static_cast<size_t>(i)];
-}
-
 Spot spot_of(const Job& job, const ChannelInput& channel, int64_t i)
 {
     const Real corner = job.origin == LUMICROP_PIXEL_CORNER ? 0.5 : 0;
