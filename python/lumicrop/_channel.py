@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from . import methods
@@ -181,28 +183,46 @@ class Channel:
     @property
     def maps(self) -> dict:
         """The maps that are given, by name."""
-        return {name: given for name in MAPS if (given := getattr(self, name)) is not None}
+        return {name: given for name, given in zip(MAPS, _MAPS_OF(self)) if given is not None}
 
 
 _CHANNELS = ffi.typeof("lumicrop_channel[]")
-_PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height", "crop_width"),
-          "frame_shape": ("frame_height", "frame_width")}
-_FIELDS = {"aperture_px": "aperture_x_px"}  # of the struct, where they are called otherwise
+_CHOICES = {"method": METHODS, "model": MODELS, "background": BACKGROUNDS, "padding": PADDINGS}
 _NUMBERS = ("gain", "qe", "camera_offset", "n_detections", "psf_sigma_nm", "psf_sigma_x_nm", "psf_sigma_y_nm", "psf_theta_deg",
             "em_gain", "read_noise", "saturation", "aperture_px", "aperture_y_px", "aperture_theta_deg", "annulus_inner_px",
             "annulus_outer_px", "neighbour_radius_px")
+_SHAPES = ("crop_shape", "frame_shape")
+_PAIRS = {"pixel_nm": ("pixel_y_nm", "pixel_x_nm"), "crop_shape": ("crop_height", "crop_width"),
+          "frame_shape": ("frame_height", "frame_width")}
+_FIELDS = {"aperture_px": "aperture_x_px"}  # of the struct, where they are called otherwise
+
+# What is asked of a channel at every call, in as few steps as can be.
+_SETTINGS_OF = attrgetter(*_CHOICES, *_NUMBERS, "pixel_nm")
+_SHAPES_OF, _MAPS_OF = attrgetter(*_SHAPES), attrgetter(*MAPS)
 
 
 def channel_structs(channels: list[Channel]):
     """The channels as an array of ``lumicrop_channel``, all but their images. It does not keep their splines alive."""
     structs = ffi.new(_CHANNELS, len(channels))
-    _, begins_as = defaults("channel")
     for k, channel in enumerate(channels):
-        where = f"channel {k + 1}: "
         if not isinstance(channel, Channel):
-            raise InvalidArgument(f"{where}a lumicrop.Channel expected, found {type(channel).__name__}")
-        structs[k] = begins_as
-        _fill(structs[k], channel, where)
+            raise InvalidArgument(f"channel {k + 1}: a lumicrop.Channel expected, found {type(channel).__name__}")
+        settings = _SETTINGS_OF(channel)
+        try:
+            structs[k] = _struct_once(k + 1, *settings)
+        except TypeError:  # some cannot be hashed
+            structs[k] = _struct(k + 1, *settings)
+        struct = structs[k]
+        for name, shape in zip(_SHAPES, _SHAPES_OF(channel)):
+            if shape is not None:
+                _set_pair(struct, name, shape, k + 1)
+        if channel.gathered:
+            struct.source = lib.LUMICROP_GATHERED
+        if channel.spline is not None:
+            if not isinstance(channel.spline, Spline):
+                raise InvalidArgument(f"channel {k + 1}: spline: a lumicrop.Spline expected, "
+                                      f"found {type(channel.spline).__name__}")
+            struct.spline = channel.spline.handle
     return structs
 
 
@@ -212,66 +232,73 @@ def used_columns(channels: list[Channel], columns: dict, wants_psf: bool = False
     """
     used, types = {"ch"}, COLUMN_TYPES
     for channel in channels:
-        if channel.placed:
-            used |= {"X0", "Y0"}
-            types = types | {"X0": WHOLE_TYPES, "Y0": WHOLE_TYPES}
-        if channel.gathered:
-            used |= {"frame"}
-        method = channel.method.lower()
-        background = (channel.background or methods.METHODS[method].backgrounds[0]).lower()
-        if background == "column":
-            used |= {"os_fit"}
-        if background in methods.ANNULI:
-            used |= _OF_POSITION | {"frame"}
-        if channel.background_map is not None:
-            used |= {"frame"}
-        if method == "aperture":
-            used |= _OF_POSITION
-        if method in ("sum", "aperture") and not wants_psf:
-            continue
-        model = channel.model.lower()
-        used |= _OF_MODEL[model]
-        if model == "gauss" and (columns["sigma_x_fit"] is None or columns["sigma_y_fit"] is None):
-            used |= {"sigma_fit"}
+        placed = channel.placed
+        if placed:
+            types = _PLACED_TYPES
+        used |= _used_by(channel.method, channel.model, channel.background, placed, channel.gathered,
+                         channel.background_map is not None, wants_psf)
+    if "sigma_x_fit" in used and (columns["sigma_x_fit"] is None or columns["sigma_y_fit"] is None):
+        used.add("sigma_fit")
     return {name: types[name] for name, column in columns.items() if column is not None and name in used}
 
 
-def _fill(struct, channel: Channel, where: str) -> None:
-    struct.method = chosen(channel.method, METHODS, f"{where}method")
-    struct.model = chosen(channel.model, MODELS, f"{where}model")
-    if channel.background is not None:
-        struct.background = chosen(channel.background, BACKGROUNDS, f"{where}background")
-    if channel.padding is not None:
-        struct.padding = chosen(channel.padding, PADDINGS, f"{where}padding")
-    if channel.gathered:
-        struct.source = lib.LUMICROP_GATHERED
+_PLACED_TYPES = COLUMN_TYPES | {"X0": WHOLE_TYPES, "Y0": WHOLE_TYPES}
 
-    for name, fields in _PAIRS.items():
-        value = getattr(channel, name)
-        if value is None:
-            continue
-        try:
-            y, x = (value, value) if name == "pixel_nm" and (type(value) is float or _is_number(value)) else value
-        except (TypeError, ValueError):
-            raise InvalidArgument(f"{where}{name} is {value!r}, a pair (y, x) expected") from None
-        try:
-            for field, number in zip(fields, (y, x)):
-                if number is not None:
-                    setattr(struct, field, number)
-        except (TypeError, ValueError, OverflowError):
-            raise InvalidArgument(f"{where}{name} is {number!r}, a number expected") from None
+
+@lru_cache(maxsize=256)
+def _used_by(method: str, model: str, background: str | None, placed: bool, gathered: bool, of_map: bool,
+             wants_psf: bool) -> frozenset:
+    """Names of the columns that a channel of these settings uses, if they are given."""
+    used, method = set(), method.lower()
+    background = (background or methods.METHODS[method].backgrounds[0]).lower()
+    if placed:
+        used |= {"X0", "Y0"}
+    if gathered or of_map or background in methods.ANNULI:
+        used |= {"frame"}
+    if background == "column":
+        used |= {"os_fit"}
+    if background in methods.ANNULI or method == "aperture":
+        used |= _OF_POSITION
+    if method not in ("sum", "aperture") or wants_psf:
+        used |= _OF_MODEL[model.lower()]
+    return frozenset(used)
+
+
+def _struct(number: int, *settings):
+    """A ``lumicrop_channel`` of these settings: those of `_SETTINGS_OF`, in its order."""
+    kind, begins_as = defaults("channel")
+    made, where = ffi.new(kind, begins_as), f"channel {number}: "
+    *settings, pixel_nm = settings
+    for (name, choices), value in zip(_CHOICES.items(), settings):
+        if value is not None or name in ("method", "model"):
+            setattr(made, name, chosen(value, choices, f"{where}{name}"))
+    if pixel_nm is not None:
+        _set_pair(made, "pixel_nm", (pixel_nm, pixel_nm) if _is_number(pixel_nm) else pixel_nm, number)
+    for name, value in zip(_NUMBERS, settings[len(_CHOICES):]):
+        if value is not None:  # else what the library began with
+            _set_number(made, _FIELDS.get(name, name), value, f"{where}{name}")
+    return made[0]
+
+
+_struct_once = lru_cache(maxsize=256, typed=True)(_struct)  # what is refused is not kept
+
+
+def _set_pair(struct, name: str, pair, number: int) -> None:
+    where = f"channel {number}: {name}"
     try:
-        for name in _NUMBERS:
-            value = getattr(channel, name)
-            if value is not None:  # else what the library began with
-                setattr(struct, _FIELDS.get(name, name), value)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidArgument(f"{where}{name} is {value!r}, a number expected") from None
+        y, x = pair
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"{where} is {pair!r}, a pair (y, x) expected") from None
+    for field, value in zip(_PAIRS[name], (y, x)):
+        if value is not None:
+            _set_number(struct, field, value, where)
 
-    if channel.spline is not None:
-        if not isinstance(channel.spline, Spline):
-            raise InvalidArgument(f"{where}spline: a lumicrop.Spline expected, found {type(channel.spline).__name__}")
-        struct.spline = channel.spline.handle
+
+def _set_number(struct, field: str, value, where: str) -> None:
+    try:
+        setattr(struct, field, value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{where} is {value!r}, a number expected") from None
 
 
 def _is_number(value) -> bool:

@@ -22,7 +22,7 @@ _WORDS = {"flags", "iterations"}  # columns of uint32
 _OF_PSF = {"enclosed", "photons_total"}  # need the PSF, whatever the method
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: to set frozen fields takes longer than the library needs for a few crops
 class Result:
     """Columns in detection order, of shape (n,): new ones, the caller's own, or None where not asked for.
 
@@ -219,8 +219,9 @@ def _arguments(call: Call, context: Context, channels, columns: dict, origin: st
     call.keep([channel.spline for channel in channels])
     images = [call.read(channel.images, f"channel {number}: images", IMAGE_TYPES, 3, context)
               for number, channel in enumerate(channels, start=1)]
+    used = used_columns(channels, columns, wants_psf=not _OF_PSF.isdisjoint(outputs))
     read = {name: call.described(whole(columns[name], name, context)) if types is WHOLE_TYPES else
-            call.read(columns[name], name, types, 1, context) for name, types in used_columns(channels, columns, not _OF_PSF.isdisjoint(outputs)).items()}
+            call.read(columns[name], name, types, 1, context) for name, types in used.items()}
     maps = [(k, name, call.read(_map(given, name), f"channel {k + 1}: {name}",
                                 MASK_TYPES if name == "bad_pixels" else REAL_TYPES, MAPS[name], context))
             for k, channel in enumerate(channels) for name, given in channel.maps.items()]

@@ -15,25 +15,32 @@ integrate_crop = lumicrop.integrate_crop
 N = 6
 
 
-def best_microseconds(call, attempts=400):
-    times = []
+def work():
+    """What the Python of any machine can do: about as much as a short call, and on a slow machine as slow."""
+    return sorted(map(str, range(200)))
+
+
+def times_of_work(call, attempts=400):
+    """The best time of `call` over the best of `work`, which takes turns with it."""
+    taken = {call: [], work: []}
     for _ in range(attempts):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times) * 1e6
+        for each, times in taken.items():
+            start = time.perf_counter()
+            each()
+            times.append(time.perf_counter() - start)
+    return min(taken[call]) / min(taken[work])
 
 
 @pytest.mark.alone
 @pytest.mark.parametrize("n", [1, 100])
 def test_a_short_call_is_over_soon(n):
-    """Beyond the library's own few microseconds some 25 are usual. The bound leaves room for slow machines."""
+    """Usual are 1.1 to 1.9, with the library's own few microseconds; 2.7 once were options looked through at every call."""
     crops, ((X0, Y0), columns) = crops_of(n, size=11), columns_of(n, size=11)
     channel = lumicrop.Channel(crops, pixel_nm=100, gain=1, qe=1)
     with lumicrop.Context("cpu", threads=1) as context:
-        assert best_microseconds(lambda: lumicrop.integrate(channel, X0=X0, Y0=Y0, **columns, context=context)) < 100
-    assert best_microseconds(lambda: integrate_crop([crops], X0, Y0, **columns)) < 100
-    assert best_microseconds(lambda: integrate_crop([crops], channels_weighted_integrations=False)) < 100
+        assert times_of_work(lambda: lumicrop.integrate(channel, X0=X0, Y0=Y0, **columns, context=context)) < 2.5
+    assert times_of_work(lambda: integrate_crop([crops], X0, Y0, **columns)) < 2.5
+    assert times_of_work(lambda: integrate_crop([crops], channels_weighted_integrations=False)) < 2.5
 
 
 # -------------------------------------------------------------------------------------------------------------- settings
@@ -65,7 +72,9 @@ def test_settings_that_change_between_calls_are_seen():
     crops = [crops_of()]
     one = integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gains)[0]
     gains[0] = 2.0
-    np.testing.assert_array_equal(integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gains)[0], 2 * one)
+    np.testing.assert_array_equal(
+        integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gains)[0], 2 * one
+    )
     for gain in (2.0, 1.0, 2.0):
         photons = integrate_crop(crops, channels_weighted_integrations=False, channels_gains=gain)[0]
         np.testing.assert_array_equal(photons, gain * one)
@@ -77,6 +86,53 @@ def test_what_is_refused_is_refused_every_time():
             integrate_crop([crops_of()], channels_weighted_integrations=False, channels_gains=np.nan)
         with pytest.raises(ValueError, match="channel 1: channels_QE is 'much', a number expected"):
             integrate_crop([crops_of()], channels_weighted_integrations=False, channels_QE="much")
+
+
+def test_what_changes_in_a_channel_is_seen():
+    columns = {"X0": np.zeros(N), "Y0": np.zeros(N), **{name: np.full(N, 220.0) for name in ("x_fit", "y_fit")}}
+    pixel_nm = [100.0, 100.0]
+    channel = lumicrop.Channel(crops_of(), gain=1, qe=1, pixel_nm=pixel_nm, psf_sigma_nm=130.0)
+
+    def photons():
+        return lumicrop.integrate(channel, **columns, os_fit=np.ones(N)).photons
+
+    def due():
+        return lumicrop.integrate(
+            lumicrop.Channel(**vars(channel) | {"pixel_nm": tuple(pixel_nm)}), **columns, os_fit=np.ones(N)
+        ).photons
+
+    seen = [photons()]
+    for change in (
+        lambda: pixel_nm.__setitem__(1, 90.0),
+        lambda: setattr(channel, "psf_sigma_nm", np.array(110.0)),
+        lambda: channel.psf_sigma_nm.fill(150.0),
+        lambda: setattr(channel, "gain", 2),
+        lambda: setattr(channel, "frame_shape", (5, 5)),
+        lambda: setattr(channel, "padding", "geometry"),
+        lambda: setattr(channel, "method", "joint"),
+        lambda: setattr(channel, "bad_pixels", np.eye(5)),
+    ):
+        change()
+        np.testing.assert_array_equal(photons(), due())
+        seen.append(photons())
+    assert (
+        len({tuple(each) for each in seen}) == len(seen) - 1
+    )  # all but the frame, which crops under other paddings have none of
+    channel.bad_pixels[2] = True
+    np.testing.assert_array_equal(photons(), due())
+    assert np.any(photons() != seen[-1])
+
+
+def test_a_channel_is_refused_where_it_stands_and_for_its_own_type():
+    good = dict(images=crops_of(), method="sum", gain=1, qe=1, n_detections=N, crop_shape=None)
+    for _ in range(2):
+        lumicrop.integrate(lumicrop.Channel(**good))
+        for changes in ({"n_detections": float(N)}, {"gain": "1"}):
+            (name,) = changes
+            with pytest.raises(lumicrop.InvalidArgument, match=f"channel 1: {name} is .*, a number expected"):
+                lumicrop.integrate(lumicrop.Channel(**good | changes))
+            with pytest.raises(lumicrop.InvalidArgument, match=f"channel 2: {name} is .*, a number expected"):
+                lumicrop.integrate([lumicrop.Channel(**good), lumicrop.Channel(**good | changes)])
 
 
 def test_threads_may_share_settings():
