@@ -131,7 +131,8 @@ cuda_statement() { # one line: what of CUDA this machine can build and run
 # By the list of included files (depend): what nvcc reads differs between the passes that it makes for host and devices.
 use_ccache() {
     command -v ccache >/dev/null || return 0
-    export CCACHE_DIR=$root/build/ccache CCACHE_DEPEND=1 CCACHE_MAXSIZE=1G
+    # Not by the language of messages, which Python sets anew where nobody has set one.
+    export CCACHE_DIR=$root/build/ccache CCACHE_DEPEND=1 CCACHE_SLOPPINESS=locale CCACHE_MAXSIZE=1G
     export CMAKE_CUDA_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
     # Python's build would take the same compiler by another name, which is another one for ccache.
     export CC=${CC:-cc} CXX=${CXX:-c++}

@@ -5,8 +5,7 @@
 // Crops for which that is not needed take a shorter way (separable_fit.hpp), whichever way the others of the block take.
 #pragma once
 
-#include "cpu/photometry_pixels.hpp"
-#include "cpu/psf_images.hpp"
+#include "cpu/photometry_results.hpp"
 #include "cpu/separable_fit.hpp"
 #include "cpu/wide_fit.hpp"
 #include "math/photometry.hpp"
@@ -16,19 +15,17 @@ inline namespace LUMICROP_TARGET {
 namespace kernel {
 
 template <class Real>
-class PhotometryBlock : PhotometryPixels<Real>
+class PhotometryBlock : PhotometryResults<Real>
 {
-    using Pixels = PhotometryPixels<Real>;
+    using Results = PhotometryResults<Real>;
 
 public:
     static constexpr int kLanes = Real::kCount;
     using Scalar = typename Real::Scalar;
 
-    PhotometryBlock(const Channel& channel, Workspace& workspace) : Pixels(channel, workspace)
+    PhotometryBlock(const Channel& channel, Workspace& workspace) : Results(channel, workspace)
     {
-        if (!channel.uses_psf) return;
-        psf_.emplace(channel, crops_, workspace);
-        if (channel.model != Model::spline) separable_.emplace(channel, crops_, row_width(), workspace);
+        if (channel.uses_psf && channel.model != Model::spline) separable_.emplace(channel, crops_, row_width(), workspace);
     }
 
     void compute(const Job& job, const Block<kLanes>& block, const Block<kLanes>* next, Outcomes<kLanes>& outcomes)
@@ -42,46 +39,54 @@ public:
         if (lanes_ != 0) compute_by_images(job, block, outcomes);
     }
 
-    const Details<kLanes>& details() const { return details_; }
+    using Results::details;
 
 private:
-    using Wide = WideLanes<Real>;
-    using Pixels::background_map_;
-    using Pixels::channel_;
-    using Pixels::column_;
-    using Pixels::counted;
-    using Pixels::crops_;
-    using Pixels::cut_out;
-    using Pixels::cut_short_;
-    using Pixels::excess_;
-    using Pixels::find_background;
-    using Pixels::find_light;
-    using Pixels::gain_;
-    using Pixels::has_uneven_pixels;
-    using Pixels::has_variances;
-    using Pixels::is_fitted;
-    using Pixels::keeps_padded;
-    using Pixels::known_;
-    using Pixels::leave_out;
-    using Pixels::left_out_;
-    using Pixels::level_;
-    using Pixels::mean_read_variance;
-    using Pixels::measured_on;
-    using Pixels::measures;
-    using Pixels::n_pixels_;
-    using Pixels::no_border_;
-    using Pixels::padded_;
-    using Pixels::parts_;
-    using Pixels::raw_;
-    using Pixels::read_variance_;
-    using Pixels::row_;
-    using Pixels::some_left_out_;
-    using Pixels::some_masked_;
-    using Pixels::some_padded_;
-    using Pixels::variance_;
-    using Pixels::variance_map_;
-    using typename Pixels::Level;
-    static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
+    using Wide = typename Results::Wide;
+    using Level = typename Results::Level;
+    using Results::by_images_;
+    using Results::channel_;
+    using Results::column_;
+    using Results::counted;
+    using Results::crops_;
+    using Results::cut_out;
+    using Results::details_;
+    using Results::enclosed_;
+    using Results::excess_;
+    using Results::find_background;
+    using Results::find_light;
+    using Results::finish;
+    using Results::for_each_of;
+    using Results::forget;
+    using Results::gain_;
+    using Results::has_variances;
+    using Results::is_fitted;
+    using Results::kAllLanes;
+    using Results::keep;
+    using Results::keeps_padded;
+    using Results::known_;
+    using Results::lanes_;
+    using Results::leave_out;
+    using Results::left_out_;
+    using Results::mean_read_variance;
+    using Results::measured_on;
+    using Results::measures;
+    using Results::n_pixels_;
+    using Results::no_border_;
+    using Results::padded_;
+    using Results::parts_;
+    using Results::psf_;
+    using Results::psf_sum_;
+    using Results::raise;
+    using Results::read_variance_;
+    using Results::row_;
+    using Results::set;
+    using Results::some_left_out_;
+    using Results::some_masked_;
+    using Results::some_padded_;
+    using Results::variance_;
+    using Results::variance_map_;
+    using Results::widen;
     int64_t row_width() const { return (channel_.width + kLanes - 1) / kLanes * kLanes; } // in whole registers
 
     template <bool kFitted>
@@ -163,8 +168,6 @@ private:
     }
 
     // -- estimators --------------------------------------------------------------------------------------------------
-
-    static void widen(Real real, double (&to)[kLanes]) { WideLanes<Real>::widened(real).store(to); }
 
     /// The sum of the pixels above the background; all of each, or its part within the aperture.
     template <bool kWhole>
@@ -316,150 +319,8 @@ private:
                     [&](int lane) { outcomes.psf_sum[lane] = outcomes.denominator[lane] = math::not_a_number(); });
     }
 
-    /// NaN where the PSF counts nothing.
-    void forget(int lane, Outcomes<kLanes>& outcomes)
-    {
-        for (double* const value : {outcomes.counts, details_.photons_sigma, details_.chi2, details_.log_likelihood_ratio})
-            value[lane] = math::not_a_number();
-        if (!is_fitted()) return;
-        for (double* const value :
-             {outcomes.background, details_.background_photons, details_.background_sigma, details_.background_pixels})
-            value[lane] = math::not_a_number();
-    }
-
-    /// Results of the lanes from `first` on, of which keep() takes those that are computed now.
-    template <class Value>
-    void set(const Result& wanted, int first, Value electrons, Value background, const math::CertaintyOf<Value>& certainty)
-    {
-        const Value per_qe(1 / channel_.qe);
-        const auto store = [&](Value value, double* to) {
-            if constexpr (std::is_same_v<Value, double>)
-                to[first] = value;
-            else
-                value.store(to + first);
-        };
-        store(math::without_origin(electrons), new_.counts);
-        store(background * Value(1 / gain_), new_.background);
-        store(background * per_qe, new_.background_photons);
-        if (wanted.photons_sigma) store(math::error_of(certainty.variance) * per_qe, new_.photons_sigma);
-        if (wanted.background_sigma) store(math::error_of(certainty.background_variance) * per_qe, new_.background_sigma);
-        store(certainty.background_pixels, new_.background_pixels);
-        store(certainty.chi2, new_.chi2);
-    }
-    void keep(Outcomes<kLanes>& outcomes)
-    {
-        // As exact as the median, which a gain would round.
-        const bool is_level =
-            (channel_.background == Subtracted::border_median || is_annulus(channel_.background)) && !has_uneven_pixels();
-        if (is_level) (Wide::load(level_) - Wide(channel_.camera_offset)).store(new_.background);
-        keep(new_.counts, outcomes.counts);
-        keep(new_.background, outcomes.background);
-        keep(new_.background_photons, details_.background_photons);
-        keep(new_.photons_sigma, details_.photons_sigma);
-        keep(new_.background_sigma, details_.background_sigma);
-        keep(new_.background_pixels, details_.background_pixels);
-        keep(new_.chi2, details_.chi2);
-    }
-    void keep(const double (&from)[kLanes], double (&to)[kLanes]) const
-    {
-        if (lanes_ == kAllLanes)
-            Wide::load(from).store(to);
-        else
-            for_each_of(kAllLanes, [&](int lane) { to[lane] = from[lane]; });
-    }
-
-    /// Calls use(lane) for those of the lanes that are computed now.
-    template <class Use>
-    LUMICROP_INLINE void for_each_of(uint32_t lanes, Use use) const
-    {
-        for (uint32_t left = lanes & lanes_; left != 0; left &= left - 1) use(__builtin_ctz(left));
-    }
-    void raise(uint32_t flag, uint32_t lanes, Outcomes<kLanes>& outcomes) const
-    {
-        for_each_of(lanes, [&](int lane) { outcomes.flags[lane] |= flag; });
-    }
-
-    // -- what is said of all -----------------------------------------------------------------------------------------
-
-    void finish(const Job& job, Outcomes<kLanes>& outcomes)
-    {
-        const Result& wanted = job.result;
-        if (background_map_ && (wanted.background || wanted.background_photons)) average_background_map(outcomes);
-        if (wanted.enclosed || wanted.photons_total)
-            for_each_of(kAllLanes, [&](int lane) {
-                details_.enclosed[lane] =
-                    (psf_->is_nan() >> lane & 1) != 0 ? math::not_a_number() : enclosed_[lane] / psf_->light_of(lane);
-                details_.photons_total[lane] = outcomes.counts[lane] / channel_.qe / details_.enclosed[lane];
-            });
-        if (!wanted.flags) return;
-        const Real saturation(static_cast<Scalar>(channel_.saturation));
-        uint32_t saturated = 0;
-        if (channel_.saturation < __builtin_inf())
-            for (int64_t i = 0; i < n_pixels_; ++i)
-                saturated |= lane_bits(saturation <= raw_[i]) & ~(some_left_out_ ? left_out_[i] : 0);
-        const uint32_t is_padded = channel_.method != Method::filter ? some_padded_ : 0;
-        raise(LUMICROP_FLAG_TRUNCATED, channel_.method == Method::aperture ? cut_short_ : is_padded | crops_.clipped(),
-              outcomes);
-        raise(LUMICROP_FLAG_MASKED, some_masked_, outcomes);
-        raise(LUMICROP_FLAG_SATURATED, saturated, outcomes);
-        raise(LUMICROP_FLAG_NO_BORDER, no_border_, outcomes);
-        uint32_t is_finite = 0, is_outside = 0;
-        const DoubleLanes width(static_cast<double>(channel_.width)), height(static_cast<double>(channel_.height));
-        for (int first = 0; first < kLanes; first += DoubleLanes::kCount) {
-            is_finite |= lane_bits(math::is_finite(DoubleLanes::load(outcomes.counts + first))) << first;
-            if (!channel_.uses_position) continue;
-            is_outside |= lane_bits(math::lies_outside(DoubleLanes::load(column_ + first), DoubleLanes::load(row_ + first),
-                                                       height, width))
-                          << first;
-        }
-        for_each_of(~is_finite, [&](int lane) {
-            if (has_non_finite(lane)) outcomes.flags[lane] |= LUMICROP_FLAG_DATA_NOT_FINITE;
-        });
-        raise(LUMICROP_FLAG_CENTRE_OUTSIDE, is_outside, outcomes);
-        if (psf_) raise(LUMICROP_FLAG_OUTSIDE_DOMAIN, psf_->outside_domain(), outcomes);
-    }
-
-    void average_background_map(Outcomes<kLanes>& outcomes)
-    {
-        Real sums[2] = {Real(0), Real(0)};
-        for (int64_t i = 0; i < n_pixels_; ++i) {
-            const typename Real::Mask out = mask_of<Real>(some_left_out_ ? left_out_[i] : 0);
-            sums[0] = sums[0] + select(out, Real(0), background_map_.at(i));
-            sums[1] = sums[1] + select(out, Real(0), Real(1));
-        }
-        alignas(64) double sum[kLanes], n[kLanes];
-        widen(sums[0], sum);
-        widen(sums[1], n);
-        for (int lane = 0; lane < kLanes; ++lane) {
-            details_.background_photons[lane] = sum[lane] / n[lane];
-            outcomes.background[lane] = sum[lane] / n[lane] * channel_.qe / gain_;
-        }
-    }
-
-    /// Whether a pixel that counts is NaN or infinite.
-    bool has_non_finite(int lane) const
-    {
-        if (!by_images_) return crops_.template has_non_finite<Scalar>(lane);
-        const auto* const raw = reinterpret_cast<const Scalar*>(raw_) + lane;
-        for (int64_t i = 0; i < n_pixels_; ++i) {
-            if (some_left_out_ && (left_out_[i] >> lane & 1) != 0) continue;
-            if (!(raw[i * kLanes] - raw[i * kLanes] == Scalar(0))) return true;
-        }
-        return false;
-    }
-
-    std::optional<PsfImages<Real>> psf_;
     std::optional<SeparableFit<Real>> separable_;
-    uint32_t lanes_ = 0; // whose detections are computed now
-    bool by_images_ = true;
-    Details<kLanes> details_;
-    struct
-    {
-        alignas(64) double counts[kLanes], background[kLanes], background_photons[kLanes], photons_sigma[kLanes],
-            background_sigma[kLanes], background_pixels[kLanes], chi2[kLanes];
-    } new_;
     alignas(64) double denominator_[kLanes], ratio_[kLanes];
-    alignas(64) double enclosed_[kLanes], psf_sum_[kLanes];
 };
 
 } // namespace kernel
