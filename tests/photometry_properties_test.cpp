@@ -207,7 +207,9 @@ TEST_P(PhotometryProperties, ConstantMapsAreTheScalars)
     uint64_t seed = 8000;
     for (const EstimateKind& kind : estimates(0)) {
         if (kind.background == LUMICROP_BACKGROUND_CORRECTED_MEDIAN) continue; // maps leave no whole counts to be grouped
+        const lumicrop_dtype left_out = seed % 2 == 0 ? LUMICROP_U16 : LUMICROP_F64;
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64}) {
+            if (fewer && dtype == left_out) continue;
             Job scalars =
                 test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype, 9, 11,
                                            fewer ? 8 : 40, seed, LUMICROP_GATHERED, LUMICROP_PADDING_GEOMETRY);
@@ -255,9 +257,10 @@ TEST_P(PhotometryProperties, MaskedPixelsAreNotLookedAt)
     uint64_t seed = 9000;
     for (const EstimateKind& kind : estimates(1))
         for (lumicrop_dtype dtype : {LUMICROP_F32, LUMICROP_F64, LUMICROP_U16}) {
+            const int64_t n = test::takes_less(GetParam()) ? 17 : 40;
             const auto padding = static_cast<lumicrop_padding>(LUMICROP_PADDING_GEOMETRY + seed % 2);
             const Job job = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3),
-                                                       dtype, 9, 9, 40, seed, LUMICROP_GATHERED, padding, Maps::bad_pixels);
+                                                       dtype, 9, 9, n, seed, LUMICROP_GATHERED, padding, Maps::bad_pixels);
             ++seed;
             test::Outputs wanted;
             if (!run(context.get(), job, wanted)) return;
@@ -286,9 +289,9 @@ TEST_P(PhotometryProperties, NanInAMapMasksAsABadPixelDoes)
     uint64_t seed = 9500;
     for (const EstimateKind& kind : estimates(0))
         for (lumicrop_dtype dtype : {LUMICROP_U16, LUMICROP_F64}) {
-            Job by_mask =
-                test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype, 9, 9, 40,
-                                           seed, LUMICROP_GATHERED, LUMICROP_PADDING_GEOMETRY, Maps::all);
+            const int64_t n = test::takes_less(GetParam()) ? 17 : 40;
+            Job by_mask = test::photometry_plain_job(kind, static_cast<lumicrop_model>(LUMICROP_ISOGAUSS + seed % 3), dtype,
+                                                     9, 9, n, seed, LUMICROP_GATHERED, LUMICROP_PADDING_GEOMETRY, Maps::all);
             ++seed;
             Job by_nan = by_mask;
             test::ChannelInput& channel = by_nan.channels[0];

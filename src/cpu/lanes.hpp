@@ -235,6 +235,23 @@ LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
 {
     return DoubleLanes((DoubleLanes::Vector)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v));
 }
+// By intrinsics: what the compiler finds to simplify in networks of the operators takes it minutes.
+LUMICROP_INLINE FloatLanes smaller(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)vbslq_f32((uint32x4_t)(a < b).bits, (float32x4_t)a.v, (float32x4_t)b.v));
+}
+LUMICROP_INLINE DoubleLanes smaller(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)vbslq_f64((uint64x2_t)(a < b).bits, (float64x2_t)a.v, (float64x2_t)b.v));
+}
+LUMICROP_INLINE FloatLanes larger(FloatLanes a, FloatLanes b)
+{
+    return FloatLanes((FloatLanes::Vector)vbslq_f32((uint32x4_t)(a > b).bits, (float32x4_t)a.v, (float32x4_t)b.v));
+}
+LUMICROP_INLINE DoubleLanes larger(DoubleLanes a, DoubleLanes b)
+{
+    return DoubleLanes((DoubleLanes::Vector)vbslq_f64((uint64x2_t)(a > b).bits, (float64x2_t)a.v, (float64x2_t)b.v));
+}
 #else
 LUMICROP_INLINE FloatLanes muladd(FloatLanes a, FloatLanes b, FloatLanes c)
 {
@@ -244,7 +261,6 @@ LUMICROP_INLINE DoubleLanes muladd(DoubleLanes a, DoubleLanes b, DoubleLanes c)
 {
     return a * b + c;
 }
-#endif
 template <class T>
 LUMICROP_INLINE Lanes<T> smaller(Lanes<T> a, Lanes<T> b)
 {
@@ -255,6 +271,7 @@ LUMICROP_INLINE Lanes<T> larger(Lanes<T> a, Lanes<T> b)
 {
     return select(a > b, a, b);
 }
+#endif
 LUMICROP_INLINE uint32_t lane_bits(FloatLanes::Mask m)
 {
     return (m.bits[0] & 1) | (m.bits[1] & 2) | (m.bits[2] & 4) | (m.bits[3] & 8);

@@ -50,8 +50,6 @@ struct Case
 class PartOfPixel : public testing::Test
 {
 protected:
-    const bool few_ = test::few_jobs_are_asked_for();
-    int64_t of_many(int64_t cases) const { return few_ ? cases / 10 : cases; }
     void check(const Case& one)
     {
         const Wide expected = oracle::part_within(one.ellipse, one.row, one.column);
@@ -100,7 +98,7 @@ private:
 /// Ellipses from specks to some that are larger than any crop, on all pixels around their edge.
 TEST_F(PartOfPixel, IsThatOfTheOracleForCropsOfAnySize)
 {
-    for (int64_t turn = 0; cases_ < of_many(150000); ++turn) {
+    for (int64_t turn = 0; cases_ < test::fewer_of(150000); ++turn) {
         const auto size = static_cast<int64_t>(3 + 20 * unit());
         oracle::Ellipse ellipse;
         ellipse.semi_x = decade(0.05, 30);
@@ -111,13 +109,13 @@ TEST_F(PartOfPixel, IsThatOfTheOracleForCropsOfAnySize)
         for (int64_t row = 0; row < size; ++row)
             for (int64_t column = 0; column < size; ++column) check({ellipse, row, column});
     }
-    EXPECT_GE(partial_, of_many(8000));
+    EXPECT_GE(partial_, test::fewer_of(8000));
 }
 
 /// Pixels near the edge of ellipses of every size that is allowed, 0.001 to 10,000 px.
 TEST_F(PartOfPixel, IsThatOfTheOracleForTinyAndHugeEllipses)
 {
-    for (int64_t turn = 0; turn < of_many(100000); ++turn) {
+    for (int64_t turn = 0; turn < test::fewer_of(100000); ++turn) {
         oracle::Ellipse ellipse;
         ellipse.semi_x = decade(1e-3, 1e4);
         ellipse.semi_y = turn % 4 == 0 ? ellipse.semi_x : decade(1e-3, 1e4);
@@ -130,7 +128,7 @@ TEST_F(PartOfPixel, IsThatOfTheOracleForTinyAndHugeEllipses)
         check({ellipse, 0, 0});
         check({ellipse, turn % 2, -(turn % 3)});
     }
-    EXPECT_GE(partial_, of_many(30000));
+    EXPECT_GE(partial_, test::fewer_of(30000));
 }
 
 /// Centres on pixels' corners, edges and centres, and ellipses that end on pixels' edges: what is tangent, and what passes through corners.
@@ -138,14 +136,14 @@ TEST_F(PartOfPixel, IsThatOfTheOracleWhereEdgesAndCornersAreMet)
 {
     for (double x : {3.0, 3.5, 3.25})
         for (double y : {3.0, 2.5, 2.75}) {
-            if (few_ && (x == 3.5 || y != 2.5)) continue;
+            if (test::few_jobs_are_asked_for() && (x == 3.5 || y != 2.5)) continue;
             for (double semi_x : {0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, std::sqrt(0.5), std::sqrt(2.5), std::sqrt(8.0)})
                 for (double semi_y : {0.25, 0.5, 1.0, 1.5, 2.5, std::sqrt(0.5), std::sqrt(2.5)})
                     for (double theta : {0.0, 90.0, 180.0, 270.0, -90.0, 45.0, 30.0})
                         for (int64_t pixel = 0; pixel < 49; ++pixel)
                             check({{x, y, semi_x, semi_y, theta}, pixel / 7, pixel % 7});
         }
-    EXPECT_GE(partial_, few_ ? 5000 : 40000);
+    EXPECT_GE(partial_, test::few_jobs_are_asked_for() ? 5000 : 40000);
 }
 
 /// All parts of an ellipse are its area.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 
+#include "../support/asked_numbers.hpp"
 #include "math/near_pixels.hpp"
 #include "math/rotated_gaussian.hpp"
 
@@ -31,8 +32,9 @@ TYPED_TEST(ErrorFunctionOf, ErfcIsWithinItsBoundEverywhere)
 {
     const double limit = sizeof(TypeParam) == 4 ? 9.19 : 26.4;
     double worst = 0;
-    for (int i = -300000; i <= 300000; ++i) {
-        const auto x = static_cast<TypeParam>(limit * i / 300000.0);
+    const int cases = test::fewer_of(300000);
+    for (int i = -cases; i <= cases; ++i) {
+        const auto x = static_cast<TypeParam>(limit * i / cases);
         const auto square = static_cast<TypeParam>(static_cast<long double>(x) * static_cast<long double>(x));
         const long double expected = std::erfc(std::fabs(static_cast<long double>(x)));
         const auto relative =
@@ -56,8 +58,9 @@ TYPED_TEST(ErrorFunctionOf, BeyondTheLimitErfcIsZeroAndNothingIsNegative)
 TYPED_TEST(ErrorFunctionOf, PowersOfTwoAreWithinTheirBoundEverywhere)
 {
     const double limit = sizeof(TypeParam) == 4 ? 126.0 : 1022.0;
-    for (int i = 0; i <= 300000; ++i) {
-        const auto t = static_cast<TypeParam>(limit * i / 300000.0);
+    const int cases = test::fewer_of(300000);
+    for (int i = 0; i <= cases; ++i) {
+        const auto t = static_cast<TypeParam>(limit * i / cases);
         const long double expected = std::exp2(-static_cast<long double>(t));
         const auto relative = static_cast<double>(std::fabs(static_cast<long double>(exp2_minus(t)) / expected - 1));
         ASSERT_LT(relative, sizeof(TypeParam) == 4 ? 2.3e-7 : 3e-16) << static_cast<double>(t);
@@ -96,7 +99,7 @@ TYPED_TEST(ErrorFunctionOf, ExponentsAlongTurnedAxesAreWithinAFewUlps)
 {
     std::mt19937 chance(8);
     std::uniform_real_distribution<double> anywhere(-20, 50), degrees(-400, 400);
-    for (int trial = 0; trial < 2000; ++trial) {
+    for (int trial = 0; trial < test::fewer_of(2000); ++trial) {
         const double column = anywhere(chance), row = anywhere(chance);
         const double scale = series_limit(TypeParam(0)) * std::exp2(-0.02 * (trial % 300)), ratio = trial % 2 ? 1.0 : 1.3;
         const Rotation turn = rotation(degrees(chance));

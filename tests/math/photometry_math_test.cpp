@@ -63,8 +63,9 @@ TYPED_TEST(PhotometryMathOf, TheLogarithmIsWithinItsBoundEverywhere)
         if (error > worst) where = x;
         worst = std::max(worst, error);
     };
-    for (int i = 0; i < 300000; ++i) check(anything_above_zero<TypeParam>(chance));
-    for (int i = 1; i <= 300000; ++i) check(static_cast<TypeParam>(i / 100000.0));
+    const int cases = test::fewer_of(300000);
+    for (int i = 0; i < cases; ++i) check(anything_above_zero<TypeParam>(chance));
+    for (int i = 1; i <= cases; ++i) check(static_cast<TypeParam>(3.0 * i / cases));
     TypeParam near = 1;
     for (int i = 0; i < 2000; ++i) check(near = std::nextafter(near, TypeParam(2)));
     near = 1;
@@ -86,8 +87,9 @@ TYPED_TEST(PhotometryMathOf, TheDevianceIsWithinItsTermsRoundings)
                     static_cast<double>(3 * std::numeric_limits<TypeParam>::epsilon() * terms))
             << static_cast<double>(t);
     };
-    for (int i = 0; i < 200000; ++i) check(static_cast<TypeParam>(std::pow(10.0, decade(chance))));
-    for (int i = 0; i <= 40000; ++i) check(static_cast<TypeParam>(i / 10000.0));
+    for (int i = 0; i < test::fewer_of(200000); ++i) check(static_cast<TypeParam>(std::pow(10.0, decade(chance))));
+    const int even = test::fewer_of(40000);
+    for (int i = 0; i <= even; ++i) check(static_cast<TypeParam>(4.0 * i / even));
     check(0);
     EXPECT_EQ(deviance(TypeParam(0)), 1);
     EXPECT_EQ(deviance(TypeParam(1)), 0);
@@ -110,7 +112,7 @@ TEST(SkewedMedian, TheMeanIsTheFixedPointOfItsOwnShift)
     std::mt19937_64 chance(5);
     std::uniform_real_distribution<double> decade(-1, 4);
     std::uniform_int_distribution<int> pixels(4, 200);
-    const int cases = test::few_jobs_are_asked_for() ? 10000 : 100000;
+    const int cases = test::fewer_of(100000);
     for (int i = 0; i < cases; ++i) {
         const double median = std::pow(10.0, decade(chance));
         const double reading = std::pow(10.0, decade(chance)) / 100;
@@ -153,9 +155,9 @@ TEST(SkewedMedian, TheMedianLiesWhereItDividesTheEqualCounts)
 TEST(SkewedMedian, CorrectedMediansOfPoissonLightAreUnbiased)
 {
     std::mt19937_64 chance(6);
+    const int borders = test::fewer_of(20000);
     for (double mean : {1.0, 2.5, 7.0, 30.0, 200.0}) {
         constexpr int n = 48;
-        constexpr int borders = 20000;
         std::poisson_distribution<int> light(mean);
         double sum = 0, squares = 0;
         std::vector<double> border(n);

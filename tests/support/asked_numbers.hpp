@@ -20,4 +20,10 @@ inline bool few_jobs_are_asked_for()
     return number_from("LUMICROP_TEST_JOBS").value_or(UINT64_MAX) < 200;
 }
 
+/// So many cases; a tenth of them where everything is slow.
+inline int fewer_of(int cases)
+{
+    return few_jobs_are_asked_for() ? cases / 10 : cases;
+}
+
 } // namespace test
