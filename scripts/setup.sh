@@ -147,10 +147,23 @@ sources_stamp() {
         ! -name '*.pyc' ! -path './python/tests/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; } | sha256sum | cut -d' ' -f1
 }
 
+# Makes the wheel of the sources as they are, again only where something has changed; its path: $wheel.
+make_wheel() { # PYTHON
+    local folder=$root/build/wheel stamp
+    use_ccache
+    stamp=$(sources_stamp)
+    if [[ $(cat "$folder/lumicrop.stamp" 2>/dev/null) != "$stamp" ]]; then
+        say "Building the wheel"
+        rm -rf "$folder"
+        CMAKE_BUILD_PARALLEL_LEVEL=$jobs "$1" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder" "$root"
+        echo "$stamp" >"$folder/lumicrop.stamp"
+    fi
+    wheel=$(echo "$folder"/lumicrop-*.whl)
+}
+
 # Makes .venv with the package, its command and what its tests need; again only where something has changed.
 make_venv() {
-    local venv=$root/.venv stamp python
-    use_ccache
+    local venv=$root/.venv stamp python wheel
     stamp=$(sources_stamp)
     if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
         python=$(find_python)
@@ -159,10 +172,12 @@ make_venv() {
         "$python" -m venv "$venv"
     fi
     if [[ $(cat "$venv/lumicrop.stamp" 2>/dev/null) != "$stamp" ]]; then
-        say "Building the package and installing it into .venv"
+        make_wheel "$venv/bin/python"
+        say "Installing the wheel into .venv"
         rm -f "$venv/lumicrop.stamp"
-        CMAKE_BUILD_PARALLEL_LEVEL=$jobs "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-            "${root}[test]"
+        # pip keeps what is there of the same version.
+        "$venv/bin/python" -m pip uninstall --quiet --yes --disable-pip-version-check lumicrop 2>/dev/null
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wheel}[test]"
         echo "$stamp" >"$venv/lumicrop.stamp"
     fi
     "$venv/bin/python" -c 'import lumicrop

@@ -132,6 +132,17 @@ public:
         return {staging_, staging_pitch_};
     }
 
+    /// Calls `use(row)` for every row of the lane's crop.
+    template <class Pixel, class Use>
+    LUMICROP_INLINE void for_each_row(int lane, Use use) const
+    {
+        for (int64_t begin = 0; begin < channel_.height; begin += kStripRows) {
+            const int64_t end = begin + kStripRows < channel_.height ? begin + kStripRows : channel_.height;
+            const PixelRows strip = rows<Pixel>(lane, begin, end);
+            for (int64_t row = 0; row < end - begin; ++row) use(strip.row(row));
+        }
+    }
+
     /// The same rows one behind the other without gaps.
     template <class Pixel>
     LUMICROP_INLINE const std::byte* run(int lane, int64_t begin, int64_t end) const

@@ -6,11 +6,11 @@
 #pragma once
 
 #include "cpu/border_keys.hpp"
+#include "cpu/crop_padding.hpp"
 #include "cpu/pixel_sums.hpp"
 #include "math/border.hpp"
 #include "math/border_median.hpp"
 #include "math/matched_filter.hpp"
-#include "math/padding.hpp"
 
 namespace lumicrop {
 inline namespace LUMICROP_TARGET {
@@ -45,10 +45,7 @@ public:
           n_sorted_(n_border_ + n_border_ % 2), pitch_((n_border_ + 2 * kLanes) / kLanes * kLanes),
           stored_(workspace.take<Stored>(kLanes * pitch_)), border_(workspace.take<Lanes>(n_border_ + Turn<Keys>::kPixels)),
           pixels_(channel.height * channel.width, crops_.limit()), row_pixels_(channel.width, crops_.limit()),
-          zero_rows_(workspace.take<uint32_t>(is_narrow() ? channel.height : 0)),
-          padded_rows_(workspace.take<uint32_t>(is_narrow() ? channel.height : 0)),
-          zeros_(workspace.take<uint8_t>(is_narrow() ? 0 : channel.height * channel.width)),
-          padding_(workspace.take<uint8_t>(is_narrow() ? 0 : channel.height * channel.width))
+          padding_(channel, crops_, workspace)
     {
     }
 
@@ -113,8 +110,6 @@ private:
         int64_t n_padded;
         int64_t n_zeros; // all of them, padding or not
     };
-
-    bool is_narrow() const { return channel_.width <= 32; }
 
     PixelRows rows(int lane, int64_t begin, int64_t end) const { return crops_.template rows<Pixel>(lane, begin, end); }
 
@@ -243,115 +238,20 @@ private:
     __attribute__((noinline)) void mend(int lane)
     {
         Mended& mended = mended_[lane];
-        if (is_narrow())
-            find_zeros_by_rows(lane, mended);
-        else
-            find_zeros(lane, mended);
-        find_padding(lane, mended);
+        const auto [n_padded, n_zeros] = padding_.find(lane);
+        mended.n_padded = n_padded;
+        mended.n_zeros = n_zeros;
         Stored* const to = stored_ + lane * pitch_;
         lay_border_by_rows(lane, to);
         for (int64_t i = 0; i < n_border_; ++i)
             if (to[i] != to[i]) leave_out(to[i], mended);
-        if (mended.n_padded == 0) return;
-        if (is_narrow() && n_border_ <= 64) {
-            for (uint64_t left = padded_border(); left != 0; left &= left - 1) leave_out(to[__builtin_ctzll(left)], mended);
-            return;
-        }
-        for (int64_t i = 0; i < n_border_; ++i) {
-            const math::PixelPosition at = math::border_pixel(i, channel_.height, channel_.width);
-            if (is_padding(at.row, at.column)) leave_out(to[i], mended);
-        }
+        if (n_padded > 0) padding_.for_each_on_border([&](int64_t i) { leave_out(to[i], mended); });
     }
 
     static LUMICROP_INLINE void leave_out(Stored& pixel, Mended& mended)
     {
         pixel = (mended.n_left_out & 1) == 0 ? Keys::most() : Keys::least();
         ++mended.n_left_out;
-    }
-
-    /// Padding among the border's pixels, a bit each, in the order of math::border_pixel.
-    uint64_t padded_border() const
-    {
-        const int64_t height = channel_.height, width = channel_.width;
-        if (width == 1 || height == 1) {
-            uint64_t bits = padded_rows_[0];
-            for (int64_t row = 1; row < height; ++row) bits |= static_cast<uint64_t>(padded_rows_[row] & 1) << row;
-            return bits;
-        }
-        uint64_t bits = padded_rows_[0] | static_cast<uint64_t>(padded_rows_[height - 1]) << width;
-        for (int64_t row = 1; row + 1 < height; ++row) {
-            const uint32_t ends = (padded_rows_[row] & 1) | (padded_rows_[row] >> (width - 1)) << 1;
-            bits |= static_cast<uint64_t>(ends) << (2 * width + 2 * (row - 1));
-        }
-        return bits;
-    }
-
-    bool is_padding(int64_t row, int64_t column) const
-    {
-        return is_narrow() ? (padded_rows_[row] >> column & 1) != 0 : padding_[row * channel_.width + column] != 0;
-    }
-
-    void find_zeros_by_rows(int lane, Mended& mended) const
-    {
-        constexpr int64_t kPixels = Real::kCount;
-        const int64_t in_last = (channel_.width - 1) % kPixels + 1, before_last = channel_.width - in_last;
-        const FirstPixels<Pixel, Real::kCount> last(in_last, crops_.limit());
-        const uint32_t pixels = static_cast<uint32_t>((uint64_t{1} << channel_.width) - 1);
-        int64_t row = 0;
-        for_each_row(lane, [&](const std::byte* from) {
-            uint32_t bits = 0;
-            for (int64_t i = 0; i < before_last; i += kPixels)
-                bits |= zeros_of(load_pixels<Pixel, Real::kCount>(from + i * kSize)) << i;
-            bits |= zeros_of(last.load(from + before_last * kSize)) << before_last;
-            zero_rows_[row] = bits & pixels;
-            mended.n_zeros += __builtin_popcount(zero_rows_[row]);
-            ++row;
-        });
-    }
-    template <class Vector>
-    static LUMICROP_INLINE uint32_t zeros_of(Vector pixels)
-    {
-        return lane_bits(converted<Real>(pixels) == Real(0));
-    }
-
-    void find_zeros(int lane, Mended& mended) const
-    {
-        uint8_t* zero = zeros_;
-        for_each_row(lane, [&](const std::byte* from) {
-            for (int64_t column = 0; column < channel_.width; ++column, ++zero) {
-                *zero = stored_at(from + column * kSize) == Stored(0);
-                mended.n_zeros += *zero;
-            }
-        });
-    }
-
-    void find_padding(int lane, Mended& mended) const
-    {
-        const int64_t height = channel_.height, width = channel_.width;
-        if (channel_.padding == Padding::geometry) {
-            const CropWindow& window = crops_.window(lane);
-            if (!crops_.is_clipped(lane)) return;
-            for (int64_t row = 0; row < height; ++row) {
-                uint32_t bits = 0;
-                for (int64_t column = 0; column < width; ++column) {
-                    const bool outside = !window.holds(row, column);
-                    mended.n_padded += outside;
-                    if (is_narrow())
-                        bits |= static_cast<uint32_t>(outside) << column;
-                    else
-                        padding_[row * width + column] = outside;
-                }
-                if (is_narrow()) padded_rows_[row] = bits;
-            }
-        } else if (channel_.padding == Padding::zeros) {
-            if (is_narrow()) {
-                math::grow_rows(zero_rows_, padded_rows_, height, width);
-                for (int64_t row = 0; row < height; ++row) mended.n_padded += __builtin_popcount(padded_rows_[row]);
-            } else {
-                math::grow_padding(zeros_, padding_, height, width);
-                for (int64_t i = 0; i < height * width; ++i) mended.n_padded += padding_[i];
-            }
-        }
     }
 
     math::Middle<Lanes> middle()
@@ -404,17 +304,6 @@ private:
         return static_cast<double>(channel_.height * channel_.width - mended_[lane].n_padded);
     }
 
-    /// Calls `use(row)` for every row of the lane's crop.
-    template <class Use>
-    LUMICROP_INLINE void for_each_row(int lane, Use use) const
-    {
-        for (int64_t begin = 0; begin < channel_.height; begin += kStripRows) {
-            const int64_t end = begin + kStripRows < channel_.height ? begin + kStripRows : channel_.height;
-            const PixelRows strip = rows(lane, begin, end);
-            for (int64_t row = 0; row < end - begin; ++row) use(strip.row(row));
-        }
-    }
-
     /// Sum of (pixel - median) over the pixels that are not padding, which is 0 and adds nothing to the sum of pixels.
     template <int kSide>
     void add_up_exactly(const double (&median)[kLanes], double (&counts)[kLanes]) const
@@ -429,7 +318,8 @@ private:
                 if (kSide > 0 || crops_.is_gapless(lane))
                     sum = pixels_.template add<kSide * kSide>(sum, rows(lane, 0, channel_.height).first);
                 else
-                    for_each_row(lane, [&](const std::byte* row) { sum = row_pixels_.template add<0>(sum, row); });
+                    crops_.template for_each_row<Pixel>(
+                        lane, [&](const std::byte* row) { sum = row_pixels_.template add<0>(sum, row); });
                 sums[lane] = sum;
             }
             for (int first = 0; first < kLanes; first += WordLanes::kCount) {
@@ -450,7 +340,7 @@ private:
     int64_t large_sum(int lane) const
     {
         int64_t total = 0;
-        for_each_row(lane, [&](const std::byte* row) {
+        crops_.template for_each_row<Pixel>(lane, [&](const std::byte* row) {
             for (int64_t column = 0; column < channel_.width; ++column)
                 total += static_cast<int64_t>(stored_at(row + column * kSize));
         });
@@ -513,11 +403,8 @@ private:
     Stored* const stored_;
     Lanes* const border_;
     const std::conditional_t<kExact, ExactSum<Pixel>, LevelledPixels<Pixel, Real>> pixels_,
-        row_pixels_;            // of a crop, of a row
-    uint32_t* const zero_rows_; // of the crop that is mended, a bit a column
-    uint32_t* const padded_rows_;
-    uint8_t* const zeros_; // the same for wide crops, a byte a pixel
-    uint8_t* const padding_;
+        row_pixels_;                                 // of a crop, of a row
+    const CropPadding<Pixel, Real, kLanes> padding_; // of the crop that is mended
     Mended mended_[kLanes];
 };
 

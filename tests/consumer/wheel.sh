@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it into an empty environment, and uses it from a folder where no source lies.
+# Installs the wheel, which is built where it is not yet, into an empty environment, and uses it from a folder where no source lies.
 #
 #   tests/consumer/wheel.sh [PYTHON]
 set -euo pipefail
@@ -16,8 +16,7 @@ trap 'rm -rf "$work"' EXIT
 pip=("$work/empty/bin/python" -m pip --quiet --disable-pip-version-check)
 
 echo "== wheel"
-CMAKE_BUILD_PARALLEL_LEVEL=$jobs "${pip[@]}" wheel --no-deps --wheel-dir "$work/dist" "$root"
-wheel=$(echo "$work"/dist/lumicrop-*.whl)
+make_wheel "$work/empty/bin/python"
 echo "  $(basename "$wheel"), $(stat -c %s "$wheel") bytes"
 
 echo "== empty environment"
