@@ -275,8 +275,10 @@ private:
             ends = ends | (i + 1 < RowsOf::kRegisters ? zero : zero & holds);
         }
         bool found = lane_bits(ends) != 0;
-        for (int64_t row = 1; row + 1 < height; ++row)
-            found |= is_zero<Pixel>(rows.row(row)) | is_zero<Pixel>(rows.row(row) + last);
+        for (int64_t row = 1; row + 1 < height; ++row) {
+            found |= is_zero<Pixel>(rows.row(row));
+            found |= is_zero<Pixel>(rows.row(row) + last);
+        }
         return found;
     }
     template <class Pixel>
