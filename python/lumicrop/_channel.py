@@ -7,6 +7,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import numpy
+
 from . import methods
 from ._abi import InvalidArgument, check, defaults, ffi, lib
 from ._arrays import COLUMN_TYPES, REAL_TYPES, WHOLE_TYPES, Call
@@ -198,6 +200,8 @@ _FIELDS = {"aperture_px": "aperture_x_px"}  # of the struct, where they are call
 
 # What is asked of a channel at every call, in as few steps as can be.
 _SETTINGS_OF = attrgetter(*_CHOICES, *_NUMBERS, "pixel_nm")
+_UNCHANGING = {float, int, bool, str, type(None), tuple, *(numpy.dtype(name).type for name in ("f4", "f8", "i4", "i8"))}
+"""Types of settings that nobody can change where they are (of a tuple: if its elements are such, too)."""
 _SHAPES_OF, _MAPS_OF = attrgetter(*_SHAPES), attrgetter(*MAPS)
 
 
@@ -208,10 +212,9 @@ def channel_structs(channels: list[Channel]):
         if not isinstance(channel, Channel):
             raise InvalidArgument(f"channel {k + 1}: a lumicrop.Channel expected, found {type(channel).__name__}")
         settings = _SETTINGS_OF(channel)
-        try:
-            structs[k] = _struct_once(k + 1, *settings)
-        except TypeError:  # some cannot be hashed
-            structs[k] = _struct(k + 1, *settings)
+        pixel_nm = settings[-1]
+        kinds = map(type, (*settings, *pixel_nm) if type(pixel_nm) is tuple else settings)
+        structs[k] = (_struct_once if _UNCHANGING.issuperset(kinds) else _struct)(k + 1, *settings)
         struct = structs[k]
         for name, shape in zip(_SHAPES, _SHAPES_OF(channel)):
             if shape is not None:

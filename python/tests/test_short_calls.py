@@ -123,6 +123,37 @@ def test_what_changes_in_a_channel_is_seen():
     assert np.any(photons() != seen[-1])
 
 
+class Number:
+    """Can be hashed, and changed nevertheless, as the scalars of some libraries can."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __float__(self):
+        return self.value
+
+
+@pytest.mark.parametrize("wrap", [lambda number: number, lambda number: (number, 100.0)])
+def test_numbers_that_hash_by_identity_are_looked_at_again(wrap):
+    number = Number(100.0)
+    columns = {
+        "X0": np.zeros(N),
+        "Y0": np.zeros(N),
+        "x_fit": np.full(N, 220.0),
+        "y_fit": np.full(N, 220.0),
+        "os_fit": np.ones(N),
+    }
+    channel = lumicrop.Channel(crops_of(), gain=1, qe=1, pixel_nm=wrap(number), psf_sigma_nm=130.0)
+    before = lumicrop.integrate(channel, **columns).photons
+    number.value = 90.0
+    after = lumicrop.integrate(channel, **columns).photons
+    due = lumicrop.integrate(
+        lumicrop.Channel(crops_of(), gain=1, qe=1, pixel_nm=wrap(90.0), psf_sigma_nm=130.0), **columns
+    ).photons
+    np.testing.assert_array_equal(after, due)
+    assert np.all(before != after)
+
+
 def test_a_channel_is_refused_where_it_stands_and_for_its_own_type():
     good = dict(images=crops_of(), method="sum", gain=1, qe=1, n_detections=N, crop_shape=None)
     for _ in range(2):
